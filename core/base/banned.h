@@ -1,0 +1,17 @@
+/*
+ * base/banned.h: functions that are too easy to get wrong don't compile. Included by every file through the compiler's
+ * -include (CMakeLists.txt); the libraries' own headers are read first so that they may declare them.
+ */
+#ifndef TU_BASE_BANNED_H
+#define TU_BASE_BANNED_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#pragma GCC poison strcpy strcat strncpy strncat strtok sprintf vsprintf gets atoi atol atoll atof
+#pragma GCC poison ctime ctime_r asctime asctime_r gmtime localtime tmpnam mktemp system popen alloca sscanf
+
+#endif

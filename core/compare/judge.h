@@ -1,0 +1,65 @@
+/*
+ * compare/judge.h: the verdict on one object. A pure function: no I/O, no clock, no globals.
+ *
+ *     desired  + kind description + live [+ what a server-side dry run predicts]  ->  verdict, confidence, changes
+ *
+ * How it decides (DESIGN section 6, kubernetes-drift.md sections 1.9 and 2)
+ *   no live object              missing
+ *   live has deletionTimestamp  terminating
+ *   every desired leaf equals the live one by its type, our items stand in our order, no duplicate keys: in-sync. It is `proved` when
+ *   ownership is there and nothing that was applied by us went away, otherwise `observed`.
+ *   otherwise changes; without prediction the verdict is drifted/observed and `suspect` is set: the caller may ask for a dry run and
+ *   judge again with its answer. With the prediction: live equals predicted (within what we desire, what we own and what would
+ *   be removed): in-sync/confirmed; otherwise drifted/confirmed with the changes between live and predicted.
+ *   Additions: fields that other managers own inside and beside ours are `added` changes, each with its owner. Those of controllers, gitops
+ *   tools, defaults and admission are listed apart (tu_judgement.quiet) and don't make a drift; a human's or unknown manager's do.
+ */
+#ifndef TU_COMPARE_JUDGE_H
+#define TU_COMPARE_JUDGE_H
+
+#include "compare/kind.h"
+#include "compare/ownership.h"
+#include "model/model.h"
+
+/* A desired object, prepared once and judged often. Immutable. */
+typedef struct tu_prepared {
+    tu_object_id id;
+    const tu_value *object; /* normalised: stripped, folded, sealed */
+    tu_kind *kind;          /* borrowed */
+    tu_path_set *fields;    /* tu_path_set_of(object) */
+    uint64_t hash;          /* of object */
+    tu_str file;
+    uint32_t line, column;
+} tu_prepared;
+
+/* Normalises a manifest in place: strips what is never desired, folds write-only members (the description's), fills key defaults where the list key needs
+ * them, and seals. The object and everything it points to must live as long as the result, in the arena. */
+tu_rc tu_prepare(tu_arena *a, tu_kind *kind, tu_value *manifest, const tu_object_id *id, tu_str file, tu_prepared *ret,
+                 tu_error **error);
+
+typedef struct tu_judge_input {
+    const tu_prepared *desired;
+    const tu_value *live;      /* sealed with the same kind; NULL: not there */
+    const tu_value *predicted; /* what a dry run answered, sealed; NULL: none was made */
+    tu_str our_manager;        /* our field manager's name, "trueup" */
+} tu_judge_input;
+
+typedef struct tu_judgement {
+    tu_verdict verdict;
+    tu_confidence confidence;
+    tu_str reason;
+    tu_change *changes; /* action, severity and entry are not filled in yet */
+    size_t change_count;
+    tu_change *quiet; /* differences that are no drift unless a rule says so: additions by controllers, gitops tools, defaults */
+    size_t quiet_count;
+    bool suspect; /* a dry run could say more */
+    tu_str uid, resource_version;
+} tu_judgement;
+
+/* Everything returned is in the arena, or points into desired and live. Fails only for memory. */
+tu_rc tu_judge(tu_arena *a, const tu_judge_input *in, tu_judgement *ret, tu_error **error);
+
+/* Typed equality of two scalars or atomics under a type; see kubernetes-drift.md section 2, "Typed equality". */
+bool tu_typed_equal(const tu_schema_type *t, const tu_value *a, const tu_value *b);
+
+#endif

@@ -1,0 +1,139 @@
+/*
+ * config/config.h: documents to typed configuration, with every mistake located.
+ *
+ * YAML documents (strict reading) of the kinds Source, Target, Notifier, Rule, Routing, Plugin in a file or a folder (*.yaml, *.yml, not recursive,
+ * byte order of names). Everything is checked before anything is used: shapes (JSON Schema, one for each kind, also printed by `config schema`), references between
+ * documents, globs, durations, cron, duplicate names. A configuration is immutable and reference-counted; a reload makes a new
+ * one or leaves the old one in place.
+ *
+ * What a plugin's `config` must look like is the plugin's business: core/plugin validates it against the plugin's own schema, with the spans kept here.
+ *
+ * To add a kind of document: a schema in config/schemas.c, a struct here, a reader in config/read.c, a test folder in tests/cli/.
+ */
+#ifndef TU_CONFIG_CONFIG_H
+#define TU_CONFIG_CONFIG_H
+
+#include "model/model.h"
+
+typedef struct tu_place { /* where a document or value stands, for messages */
+    const char *file;
+    uint32_t line, column;
+} tu_place;
+
+/* A use of a plugin: Source, Target and Notifier alike. */
+typedef struct tu_use {
+    tu_str name;
+    tu_str plugin;          /* "git", "kubernetes", "webhook", or the name of a Plugin document */
+    tu_value *config;       /* a map, {} when left out */
+    tu_place place, config_place;
+    tu_str text;            /* the file's text that config's spans refer to */
+    int64_t interval_ms;    /* Source: how often to ask; Target: how often to list where it can't watch. Default 1m. */
+} tu_use;
+
+typedef struct tu_plugin_doc {
+    tu_str name, path;
+    tu_str sha256; /* lower-case hex, or empty */
+    tu_place place;
+} tu_plugin_doc;
+
+typedef struct tu_strs {
+    tu_str *items;
+    size_t n;
+} tu_strs;
+
+typedef struct tu_window { /* open from each time the cron expression fires, for the duration */
+    tu_str cron, time_zone; /* "" is UTC */
+    int64_t duration_ms;
+} tu_window;
+
+typedef struct tu_label_match {
+    tu_str key, value; /* value is a glob */
+} tu_label_match;
+
+typedef struct tu_entry { /* one item of spec.drift */
+    tu_str name;
+    tu_strs groups, kinds, namespaces, names, paths, managers; /* globs; n = 0 matches all */
+    tu_label_match *labels;
+    size_t label_count;
+    uint32_t changes;  /* bit (1 << tu_change_kind); 0 matches all */
+    uint32_t verdicts; /* bit (1 << tu_verdict); 0 matches all */
+    tu_window *within;
+    size_t within_count;
+    tu_action action;
+    bool has_severity;
+    tu_severity severity;
+    tu_str reason;
+    int64_t expires_ms; /* wall clock; 0: never */
+    tu_place place;
+} tu_entry;
+
+typedef enum { TU_MODE_OFF, TU_MODE_AUDIT, TU_MODE_HEAL } tu_mode;
+const char *tu_mode_name(tu_mode m);
+
+typedef struct tu_rule {
+    tu_str name, from, to, path, render; /* render: "auto", "plain", ... */
+    int64_t interval_ms;                 /* full pass; default 10m */
+    tu_mode mode;                        /* default audit */
+    bool confirm;                        /* by dry run; default: mode == heal */
+    tu_strs scope_namespaces;            /* n = 0: those of the desired set */
+    tu_strs scope_kinds;                 /* "Kind" or "Kind.group"; n = 0: those of the desired set */
+    tu_entry *entries;
+    size_t entry_count;
+    struct {
+        bool prune;
+        int64_t prune_max_objects, prune_max_percent; /* defaults 10 and 20 */
+        tu_window *windows;
+        size_t window_count;
+        int64_t approval_votes, approval_deadline_ms;
+        int64_t limit_objects, limit_per_ms; /* default 60 per 1m */
+    } heal;
+    tu_label_match *labels; /* alert labels */
+    size_t label_count;
+    tu_place place;
+} tu_rule;
+
+typedef struct tu_routing {
+    tu_str receiver; /* a Notifier's name; empty: nobody is told */
+    tu_place place;
+} tu_routing;
+
+typedef struct tu_config tu_config;
+struct tu_config {
+    tu_arena arena;
+    uint32_t references; /* atomic */
+    tu_use *sources, *targets, *notifiers;
+    size_t source_count, target_count, notifier_count;
+    tu_plugin_doc *plugins;
+    size_t plugin_count;
+    tu_rule *rules;
+    size_t rule_count;
+    tu_routing routing;
+    tu_strs files; /* what was read, for watching */
+};
+
+/* Reads path (a file or a folder). On failure every mistake is in errors, in file order, and NULL is returned. */
+tu_config *tu_config_load(const char *path, tu_errors *errors);
+/* The same from a text, as if it were `file`. */
+tu_config *tu_config_parse(const char *file, tu_str text, tu_errors *errors);
+/* Without -c: ./trueup.yaml, ./trueup.d, /etc/trueup. malloc'd, NULL when none is there. */
+char *tu_config_find(void);
+/* For `trueup check PATH --to TARGET`: one source, one target, one rule named "check". source_plugin is "directory" or "git", location a path or URL; target
+ * is "kubernetes", "kubernetes:CONTEXT" or "directory:PATH". */
+tu_config *tu_config_adhoc(const char *location, const char *target, bool heal, tu_error **error);
+tu_config *tu_config_ref(tu_config *c);
+void tu_config_unref(tu_config *c); /* takes NULL */
+const tu_use *tu_config_source(const tu_config *c, tu_str name);
+const tu_use *tu_config_target(const tu_config *c, tu_str name);
+const tu_use *tu_config_notifier(const tu_config *c, tu_str name);
+const tu_rule *tu_config_rule(const tu_config *c, tu_str name);
+
+/* The JSON Schema of a kind of document as static text; NULL when there is no such kind. kinds[] ends with NULL. */
+const char *tu_config_schema(const char *kind);
+extern const char *const tu_config_kinds[];
+
+/* Is the window open at wall_ms? Cron has five fields (minute hour day month weekday), names and ranges and steps, in the
+ * window's time zone (IANA name). An unknown zone is refused at load. */
+bool tu_window_open(const tu_window *w, int64_t wall_ms);
+tu_rc tu_window_check(const tu_window *w, tu_error **error);
+
+#endif

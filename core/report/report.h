@@ -1,0 +1,50 @@
+/*
+ * report/report.h: findings as text for people and JSON for programs (DESIGN section 14).
+ *
+ * To add a format: one file with a writer, one line in the table of report.c.
+ */
+#ifndef TU_REPORT_REPORT_H
+#define TU_REPORT_REPORT_H
+
+#include "config/config.h"
+
+/* What happened to one rule in one pass. Findings are sorted by group, kind, namespace, name. */
+typedef struct tu_rule_report {
+    tu_str name, source, revision, target;
+    tu_mode mode;
+    tu_finding **findings; /* everything, in-sync ones included */
+    size_t finding_count;
+    size_t skipped_files; /* files that are no manifests */
+    tu_str problem;       /* why nothing could be determined (unreachable, denied); empty otherwise */
+    tu_rc problem_class;
+    tu_str notes[8];      /* things worth knowing: "no namespace given: default used" */
+    size_t note_count;
+} tu_rule_report;
+
+typedef struct tu_report {
+    tu_arena arena;
+    int64_t started_ms, finished_ms;
+    tu_rule_report *rules;
+    size_t rule_count;
+} tu_report;
+
+typedef enum { TU_REPORT_TEXT, TU_REPORT_JSON } tu_report_format;
+typedef struct tu_report_options {
+    tu_report_format format;
+    bool all;    /* objects in sync too */
+    bool diff;   /* each change in full, as a diff */
+    bool color;
+    size_t width; /* of the terminal; 0: don't cut */
+} tu_report_options;
+
+void tu_report_write(const tu_report *r, const tu_report_options *o, tu_buf *out);
+/* 0 in sync, 1 drift, 3 nothing could be determined, 4 partly unknown (DESIGN section 14). */
+int tu_report_exit_code(const tu_report *r);
+/* One finding as the element of "objects", compact JSON: what alerts and the store hold, too. */
+void tu_report_finding_json(tu_buf *out, const tu_finding *f);
+/* One finding as text, as check and diff print it. */
+void tu_report_finding_text(tu_buf *out, const tu_finding *f, const tu_report_options *o);
+/* Counts findings by verdict. */
+void tu_report_count(const tu_report *r, size_t ret[TU_VERDICT_COUNT]);
+
+#endif
