@@ -1,11 +1,12 @@
 /*
  * desired/desired.h: source -> tree -> render -> objects: the desired set.
  *
- * Pure of plugins it is not: it calls the source and the renderer that it is given, on the caller's thread. What comes out is immutable and reference-counted, so that watch threads judge against
- * it while a newer one is being made.
+ * Pure of plugins it is not: it calls the source and the renderer that it is given, on the caller's
+ * thread. What comes out is immutable and reference-counted, so that watch threads judge against it
+ * while a newer one is being made.
  *
- * One file's mistake is that file's: its objects are `invalid` findings at file:line:column, the others go on. The same object twice: both are
- * invalid, each naming the other's place.
+ * One file's mistake is that file's: its objects are `invalid` findings at file:line:column, the
+ * others go on. The same object twice: both are invalid, each naming the other's place.
  */
 #ifndef TU_DESIRED_DESIRED_H
 #define TU_DESIRED_DESIRED_H
@@ -18,14 +19,19 @@ typedef struct tu_catalogue tu_catalogue;
 typedef struct tu_catalogue_kind {
     tu_str group, version, kind, resource, hash;
     bool namespaced, watchable, writable;
+    bool any; /* stands for every kind that the target doesn't name (TU_REC_KIND with kind "*") */
 } tu_catalogue_kind;
-tu_rc tu_catalogue_discover(tu_plugin_use *target, const tu_call_options *o, tu_catalogue **ret, tu_error **error);
+tu_rc tu_catalogue_discover(tu_plugin_use *target, const tu_call_options *o, tu_catalogue **ret,
+                            tu_error **error);
 tu_catalogue *tu_catalogue_ref(tu_catalogue *c);
 void tu_catalogue_unref(tu_catalogue *c);
-/* NULL when the target doesn't serve it. *ret_stale: its group couldn't be asked, so absence proves nothing. */
-const tu_catalogue_kind *tu_catalogue_find(const tu_catalogue *c, tu_str group, tu_str version, tu_str kind, bool *ret_stale);
+/* NULL when the target doesn't serve it. *ret_stale: its group couldn't be asked, so absence proves
+ * nothing. */
+const tu_catalogue_kind *tu_catalogue_find(tu_catalogue *c, tu_str group, tu_str version,
+                                           tu_str kind, bool *ret_stale);
 /* Described once and kept; the reference is the catalogue's. */
-tu_rc tu_catalogue_describe(tu_catalogue *c, const tu_catalogue_kind *k, const tu_call_options *o, tu_kind **ret, tu_error **error);
+tu_rc tu_catalogue_describe(tu_catalogue *c, const tu_catalogue_kind *k, const tu_call_options *o,
+                            tu_kind **ret, tu_error **error);
 tu_str tu_catalogue_default_namespace(const tu_catalogue *c);
 tu_str tu_catalogue_endpoint(const tu_catalogue *c);
 
@@ -56,7 +62,8 @@ typedef struct tu_desired_input {
 } tu_desired_input;
 tu_rc tu_desired_load(const tu_desired_input *in, tu_desired_set **ret, tu_error **error);
 /* Asks the source for its revision now; malloc'd. */
-tu_rc tu_desired_resolve(tu_plugin_use *source, tu_cancel *cancel, char **ret_revision, tu_error **error);
+tu_rc tu_desired_resolve(tu_plugin_use *source, tu_cancel *cancel, char **ret_revision,
+                         tu_error **error);
 tu_desired_set *tu_desired_ref(tu_desired_set *s);
 void tu_desired_unref(tu_desired_set *s); /* takes NULL */
 const tu_prepared *tu_desired_find(const tu_desired_set *s, const tu_object_id *id);

@@ -92,6 +92,7 @@ typedef int32_t tu_rc;
  *   TU_REC_INFO         target.discover     {"endpoint","version","defaultNamespace","ownership":bool}  -
  *   TU_REC_KIND         target.discover     {"group","version","kind","resource","namespaced":bool,
  *                                            "verbs":[...],"hash"}                        -
+ *                                           group and kind "*": any other kind is welcome too
  *   TU_REC_STALE_GROUP  target.discover     {"group","version","message"}: a group that couldn't be asked -
  *   TU_REC_DESCRIPTION  target.describe     {}                                           a kind description (below)
  *   TU_REC_BEGIN        target.list, watch  {}: a complete listing of scope `index` begins   -
@@ -207,7 +208,8 @@ typedef struct tu_renderer {
  * selector: {"scopes":[{"group","version","kind","namespaces":["a","b"]}],"detail":"full"}; no namespaces: all.
  *
  * kind description: what comparing needs to know of a kind, as a graph of types:
- *   {"sensitive":["/data/*"],                            values to seal: JSON pointers, "*" is any one step
+ *   {"sensitive":["/data"],                              values to seal, with all below them: JSON pointers in which
+ *                                                        a step that is one asterisk stands for any step
  *    "ignored":["/status","/metadata/uid"],              never desired: stripped from manifests, not compared
  *    "types":[TYPE, ...]}                                TYPE number 0 is the object itself
  *   TYPE is one of                                       (every other number refers to the list)

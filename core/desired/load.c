@@ -1,0 +1,504 @@
+/*
+ * desired/load.c: documents to a desired set.
+ *
+ *   file -> documents (one broken document hides nothing but itself) -> manifests (lists unfolded)
+ * -> kind known? shape right?
+ *   -> prepared objects, sorted and indexed; whatever is wrong becomes a finding at its file and
+ * line
+ *
+ * Files without apiVersion and kind at their top are no manifests (a values file, a workflow) and
+ * only counted.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "desired/desired.h"
+#include "desired/tree.h"
+#include "value/json.h"
+#include "value/yaml.h"
+
+typedef struct loader {
+    const tu_desired_input *in;
+    tu_call_options call;
+    tu_desired_set *set;
+    tu_tree *tree;
+    size_t object_capacity, problem_capacity;
+    tu_error **error;
+} loader;
+
+/* --- problems
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+static tu_rc add_problem(loader *l, tu_verdict verdict, const tu_object_id *id, tu_str file,
+                         int64_t line, int64_t column, const char *reason) {
+    tu_desired_set *s = l->set;
+    tu_finding *f = tu_arena_zalloc(&s->arena, sizeof *f);
+    if (!f)
+        return tu_error_memory(l->error);
+    if (id)
+        f->id = tu_object_id_copy(&s->arena, id);
+    f->verdict = verdict;
+    f->file = tu_arena_copy(&s->arena, file);
+    f->line = (uint32_t)line;
+    f->column = (uint32_t)column;
+    f->reason = tu_arena_copy(&s->arena, tu_str_c(reason));
+    if (s->problem_count == l->problem_capacity) {
+        l->problem_capacity = l->problem_capacity ? 2 * l->problem_capacity : 16;
+        s->problems = tu_xrealloc(s->problems, l->problem_capacity * sizeof *s->problems);
+    }
+    s->problems[s->problem_count++] = f;
+    return TU_OK;
+}
+
+/* --- one manifest
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+/* The column of a value, for the one message that needs it: the text is still in the tree. */
+static int64_t column_of(const loader *l, tu_str file, size_t at) {
+    for (size_t i = 0; i < l->tree->n; i++)
+        if (tu_str_eq(l->tree->files[i].path, file)) {
+            tu_str text = l->tree->files[i].bytes;
+            int64_t column = 1;
+            for (size_t p = at < text.n ? at : text.n; p > 0 && text.p[p - 1] != '\n'; p--)
+                column += (text.p[p - 1] & 0xC0) != 0x80;
+            return column;
+        }
+    return 0;
+}
+
+static tu_rc set_namespace(loader *l, tu_value *manifest, const tu_catalogue_kind *kind,
+                           tu_object_id *id) {
+    tu_arena *a = &l->set->arena;
+    tu_value *metadata = (tu_value *)(uintptr_t)tu_value_get(manifest, "metadata");
+    if (kind->any)
+        return TU_OK;
+    if (!kind->namespaced) {
+        tu_value_remove(metadata, TU_S("namespace"));
+        id->namespace_ = (tu_str){0};
+    } else if (!id->namespace_.n) {
+        tu_str d = tu_catalogue_default_namespace(l->in->catalogue);
+        id->namespace_ = tu_arena_copy(a, d.n ? d : TU_S("default"));
+        if (!tu_value_set_string(a, metadata, "namespace", id->namespace_))
+            return tu_error_memory(l->error);
+    }
+    return TU_OK;
+}
+
+static tu_rc shape_problems(loader *l, const tu_object_id *id, tu_str file,
+                            const tu_errors *errors) {
+    _cleanup_(tu_buf_done) tu_buf reason = TU_BUF_INIT(8 * TU_KIB);
+    for (size_t i = 0; i < errors->n && i < 10; i++) {
+        const tu_error *e = errors->items[i];
+        if (i)
+            tu_buf_addf(&reason, "; line %lld: ", (long long)e->line);
+        tu_buf_add_c(&reason, e->message);
+        if (e->hint)
+            tu_buf_addf(&reason, " (%s)", e->hint);
+    }
+    if (errors->n > 10)
+        tu_buf_addf(&reason, "; and %zu more", errors->n - 10);
+    return add_problem(l, TU_VERDICT_INVALID, id, file, errors->items[0]->line,
+                       errors->items[0]->column, tu_buf_c(&reason));
+}
+
+static tu_rc add_object(loader *l, const tu_prepared *p) {
+    tu_desired_set *s = l->set;
+    if (s->n >= TU_LIMIT_OBJECTS)
+        return tu_error_set(l->error, TU_EINVALID,
+                            "more than %u objects in one rule (TU_LIMIT_OBJECTS)",
+                            TU_LIMIT_OBJECTS);
+    if (s->n == l->object_capacity) {
+        l->object_capacity = l->object_capacity ? 2 * l->object_capacity : 64;
+        s->objects = tu_xrealloc(s->objects, l->object_capacity * sizeof *s->objects);
+    }
+    s->objects[s->n++] = *p;
+    return TU_OK;
+}
+
+/* Everything that can be wrong with one manifest ends as a problem; only memory and a target that
+ * can't be asked stop the load. */
+static tu_rc take_manifest(loader *l, tu_value *m, tu_str file) {
+    tu_arena *a = &l->set->arena;
+    tu_object_id id = tu_object_id_of(m);
+    int64_t column = column_of(l, file, m->begin);
+    if (!id.version.n || !id.kind.n)
+        return add_problem(l, TU_VERDICT_INVALID, &id, file, m->line, column,
+                           id.kind.n ? "apiVersion is missing or not a string"
+                                     : "kind is missing or not a string");
+    if (!tu_value_is(tu_value_get(m, "metadata"), TU_MAP) || !id.name.n)
+        return add_problem(
+            l, TU_VERDICT_INVALID, &id, file, m->line, column,
+            tu_value_path(m, "metadata", "generateName", NULL)
+                ? "metadata.generateName makes a new object each time: give it a metadata.name"
+                : "metadata.name is missing");
+    bool stale = false;
+    const tu_catalogue_kind *kind =
+        tu_catalogue_find(l->in->catalogue, id.group, id.version, id.kind, &stale);
+    if (!kind) {
+        _cleanup_(tu_buf_done) tu_buf reason = TU_BUF_INIT(4 * TU_KIB);
+        const char *slash = id.group.n ? "/" : "";
+        if (stale)
+            tu_buf_addf(&reason, "stale-group: the target could not be asked about %.*s%s%.*s",
+                        TU_P(id.group), slash, TU_P(id.version));
+        else
+            tu_buf_addf(&reason,
+                        "unknown-kind: the target serves no %.*s in %.*s%s%.*s: install what "
+                        "brings it (a CustomResourceDefinition) or correct apiVersion",
+                        TU_P(id.kind), TU_P(id.group), slash, TU_P(id.version));
+        return add_problem(l, TU_VERDICT_UNKNOWN, &id, file, m->line, column, tu_buf_c(&reason));
+    }
+    tu_rc rc = set_namespace(l, m, kind, &id);
+    if (rc != TU_OK)
+        return rc;
+    tu_kind *description = NULL;
+    _cleanup_(tu_error_freep) tu_error *why = NULL;
+    rc = tu_catalogue_describe(l->in->catalogue, kind, &l->call, &description, &why);
+    if (rc == TU_ECANCELLED)
+        return tu_error_set(l->error, rc, "cancelled");
+    if (rc != TU_OK)
+        return add_problem(l, TU_VERDICT_UNKNOWN, &id, file, m->line, column, tu_error_text(why));
+    char *path = tu_arena_printf(a, "%.*s", TU_P(file));
+    if (!path)
+        return tu_error_memory(l->error);
+    tu_kind_strip(description, m);
+    tu_errors errors = {0};
+    tu_kind_validate(description, m, path, &errors);
+    if (errors.n)
+        rc = shape_problems(l, &id, file, &errors);
+    bool broken = errors.n > 0;
+    tu_errors_done(&errors);
+    if (broken || rc != TU_OK)
+        return rc;
+    tu_prepared prepared = {0};
+    rc = tu_prepare(a, description, m, &id, tu_str_c(path), &prepared, &why);
+    if (rc == TU_EINVALID)
+        return add_problem(l, TU_VERDICT_INVALID, &id, file, why && why->line ? why->line : m->line,
+                           column, tu_error_text(why));
+    if (rc != TU_OK)
+        return tu_error_set(l->error, rc, "%s", tu_error_text(why));
+    prepared.column = (uint32_t)column;
+    return add_object(l, &prepared);
+}
+
+static bool looks_like_manifest(const tu_value *v) {
+    return tu_value_is(v, TU_MAP) && (tu_value_get(v, "apiVersion") || tu_value_get(v, "kind"));
+}
+
+/* A kind that ends in List with items is a wrapper around them. */
+static bool is_list(const tu_value *v) {
+    return tu_str_ends(tu_value_get_string(v, "kind"), "List") &&
+           tu_value_is(tu_value_get(v, "items"), TU_LIST);
+}
+
+static tu_rc take_document(loader *l, tu_value *v, tu_str file, bool *ret_manifest) {
+    if (!looks_like_manifest(v))
+        return TU_OK;
+    *ret_manifest = true;
+    if (!is_list(v))
+        return take_manifest(l, v, file);
+    tu_value *items = (tu_value *)(uintptr_t)tu_value_get(v, "items");
+    for (uint32_t i = 0; i < items->list.n; i++) {
+        tu_value *item = &items->list.items[i];
+        tu_rc rc = looks_like_manifest(item)
+                       ? take_manifest(l, item, file)
+                       : add_problem(l, TU_VERDICT_INVALID, NULL, file, item->line,
+                                     column_of(l, file, item->begin),
+                                     "an item of this list is no object: apiVersion and kind are "
+                                     "missing");
+        if (rc != TU_OK)
+            return rc;
+    }
+    return TU_OK;
+}
+
+/* --- one file
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static tu_rc parse_problem(loader *l, tu_str file, const tu_error *e) {
+    _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(8 * TU_KIB);
+    tu_buf_add_c(&text, tu_error_text(e));
+    if (e && e->hint)
+        tu_buf_addf(&text, " (%s)", e->hint);
+    return add_problem(l, TU_VERDICT_INVALID, NULL, file, e ? e->line : 0, e ? e->column : 0,
+                       tu_buf_c(&text));
+}
+
+static tu_rc take_json(loader *l, tu_str file, const char *name, tu_str text, bool *manifest) {
+    tu_value *v = NULL;
+    _cleanup_(tu_error_freep) tu_error *why = NULL;
+    tu_rc rc = tu_json_parse(&l->set->arena, text, TU_JSON_COPY, name, &v, NULL, &why);
+    if (rc == TU_EINVALID) {
+        *manifest = true;
+        return parse_problem(l, file, why);
+    }
+    return rc == TU_OK ? take_document(l, v, file, manifest)
+                       : tu_error_set(l->error, rc, "%s", tu_error_text(why));
+}
+
+static tu_rc take_yaml(loader *l, tu_str file, const char *name, tu_str text, uint32_t first_line,
+                       bool *manifest) {
+    tu_yaml_split split = tu_yaml_split_begin(text);
+    split.line = first_line;
+    tu_yaml_part part;
+    for (size_t n = 0; tu_yaml_split_next(&split, &part); n++) {
+        if (n >= TU_LIMIT_DOCUMENTS)
+            return add_problem(l, TU_VERDICT_INVALID, NULL, file, part.line, 1,
+                               "more documents in one file than TU_LIMIT_DOCUMENTS allows");
+        tu_value *v = NULL;
+        _cleanup_(tu_error_freep) tu_error *why = NULL;
+        tu_rc rc = tu_yaml_parse(&l->set->arena, part, TU_YAML_KUBERNETES, name, &v, &why);
+        if (rc == TU_EINVALID) {
+            *manifest = true;
+            rc = parse_problem(l, file, why);
+        } else if (rc == TU_OK && v) {
+            rc = take_document(l, v, file, manifest);
+        }
+        if (rc != TU_OK) {
+            if (why && l->error && !*l->error)
+                *l->error = TU_TAKE(why);
+            return rc;
+        }
+    }
+    return TU_OK;
+}
+
+static tu_rc on_rendered(void *arg, uint32_t record, uint32_t index, const tu_value *meta,
+                         tu_str body) {
+    (void)index;
+    loader *l = arg;
+    if (record == TU_REC_SKIPPED) {
+        l->set->skipped_files += (size_t)tu_value_integer(tu_value_get(meta, "files"), 0);
+        return TU_OK;
+    }
+    tu_str file = tu_value_get_string(meta, "file");
+    int64_t line = tu_value_integer(tu_value_get(meta, "line"), 1);
+    if (record == TU_REC_PROBLEM) {
+        _cleanup_(tu_buf_done) tu_buf reason = TU_BUF_INIT(8 * TU_KIB);
+        tu_str code = tu_value_get_string(meta, "code");
+        tu_buf_addf(&reason, "%.*s%s%.*s", TU_P(code), code.n ? ": " : "",
+                    TU_P(tu_value_get_string(meta, "message")));
+        return add_problem(l, TU_VERDICT_INVALID, NULL, file, line,
+                           tu_value_integer(tu_value_get(meta, "column"), 0), tu_buf_c(&reason));
+    }
+    if (record != TU_REC_DOCUMENT)
+        return TU_OK;
+    char *name = tu_arena_printf(&l->set->arena, "%.*s", TU_P(file));
+    if (!name)
+        return tu_error_memory(l->error);
+    bool manifest = false;
+    tu_rc rc = tu_str_is(tu_value_get_string(meta, "format"), "json")
+                   ? take_json(l, file, name, body, &manifest)
+                   : take_yaml(l, file, name, body, (uint32_t)line, &manifest);
+    l->set->skipped_files += !manifest;
+    return rc;
+}
+
+/* --- the set
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+static int by_id(const void *x, const void *y) {
+    const tu_prepared *a = x, *b = y;
+    int c = tu_str_compare(a->id.group, b->id.group);
+    c = c ? c : tu_str_compare(a->id.kind, b->id.kind);
+    c = c ? c : tu_str_compare(a->id.namespace_, b->id.namespace_);
+    c = c ? c : tu_str_compare(a->id.name, b->id.name);
+    c = c ? c : tu_str_compare(a->file, b->file);
+    return c ? c : (int)(a->line > b->line) - (int)(a->line < b->line);
+}
+
+/* The same object in several places: none of them can be right, so each is a problem that names the
+ * next one's place. */
+static tu_rc drop_duplicates(loader *l) {
+    tu_desired_set *s = l->set;
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n;) {
+        size_t end = i + 1;
+        while (end < s->n && tu_object_id_equal(&s->objects[i].id, &s->objects[end].id))
+            end++;
+        if (end == i + 1) {
+            s->objects[kept++] = s->objects[i];
+        } else {
+            for (size_t j = i; j < end; j++) {
+                const tu_prepared *p = &s->objects[j],
+                                  *other = &s->objects[j + 1 < end ? j + 1 : i];
+                _cleanup_(tu_buf_done) tu_buf reason = TU_BUF_INIT(4 * TU_KIB);
+                tu_buf_addf(&reason,
+                            "duplicate: the same object also stands in %.*s:%u; remove one of them",
+                            TU_P(other->file), other->line);
+                tu_rc rc = add_problem(l, TU_VERDICT_INVALID, &p->id, p->file, p->line, p->column,
+                                       tu_buf_c(&reason));
+                if (rc != TU_OK)
+                    return rc;
+            }
+        }
+        i = end;
+    }
+    s->n = kept;
+    return TU_OK;
+}
+
+static void build_index(tu_desired_set *s) {
+    s->slot_count = 16;
+    while (s->slot_count < 2 * s->n)
+        s->slot_count *= 2;
+    s->slots = tu_xcalloc(s->slot_count, sizeof *s->slots);
+    for (size_t i = 0; i < s->n; i++) {
+        size_t at = tu_object_id_hash(&s->objects[i].id) & (s->slot_count - 1);
+        while (s->slots[at])
+            at = (at + 1) & (s->slot_count - 1);
+        s->slots[at] = (uint32_t)i + 1;
+    }
+}
+
+const tu_prepared *tu_desired_find(const tu_desired_set *s, const tu_object_id *id) {
+    if (!s->n)
+        return NULL;
+    size_t at = tu_object_id_hash(id) & (s->slot_count - 1);
+    for (; s->slots[at]; at = (at + 1) & (s->slot_count - 1)) {
+        const tu_prepared *p = &s->objects[s->slots[at] - 1];
+        if (tu_object_id_equal(&p->id, id))
+            return p;
+    }
+    return NULL;
+}
+
+tu_desired_set *tu_desired_ref(tu_desired_set *s) {
+    if (s)
+        __atomic_add_fetch(&s->references, 1, __ATOMIC_RELAXED);
+    return s;
+}
+
+void tu_desired_unref(tu_desired_set *s) {
+    if (!s || __atomic_sub_fetch(&s->references, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    free(s->objects);
+    free(s->problems);
+    free(s->slots);
+    tu_catalogue_unref(s->catalogue);
+    tu_arena_done(&s->arena);
+    free(s);
+}
+
+/* --- the whole way
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+static tu_rc on_revision(void *arg, uint32_t record, uint32_t index, const tu_value *meta,
+                         tu_str body) {
+    (void)index;
+    (void)body;
+    if (record == TU_REC_REVISION) {
+        tu_buf_clear(arg);
+        tu_buf_add(arg, tu_value_get_string(meta, "revision"));
+    }
+    return TU_OK;
+}
+
+tu_rc tu_desired_resolve(tu_plugin_use *source, tu_cancel *cancel, char **ret_revision,
+                         tu_error **error) {
+    _cleanup_(tu_buf_done) tu_buf revision = TU_BUF_INIT(4 * TU_KIB);
+    tu_call_options call = {
+        .on_record = on_revision, .arg = &revision, .cancel = cancel, .timeout_ms = 120000};
+    tu_rc rc = tu_call_resolve(source, &call, error);
+    if (rc != TU_OK)
+        return rc;
+    if (!revision.n)
+        return tu_error_set(error, TU_EINTERNAL, "source %s: the plugin named no revision",
+                            tu_plugin_use_name(source));
+    *ret_revision = tu_buf_take(&revision);
+    return *ret_revision ? TU_OK : tu_error_memory(error);
+}
+
+static tu_rc on_progress(void *arg, uint32_t record, uint32_t index, const tu_value *meta,
+                         tu_str body) {
+    (void)index;
+    (void)body;
+    const tu_desired_input *in = arg;
+    if (record == TU_REC_PROGRESS && in->progress) {
+        char stage[64];
+        snprintf(stage, sizeof stage, "%.*s", TU_P(tu_value_get_string(meta, "stage")));
+        in->progress(in->progress_arg, stage, tu_value_integer(tu_value_get(meta, "done"), 0),
+                     tu_value_integer(tu_value_get(meta, "total"), 0));
+    }
+    return TU_OK;
+}
+
+static tu_rc render(loader *l) {
+    const tu_desired_input *in = l->in;
+    tu_plugin_use *made = NULL;
+    tu_plugin_use *renderer = in->renderer;
+    tu_rc rc = TU_OK;
+    if (!renderer) {
+        tu_str name = tu_str_is(in->rule->render, "auto") || !in->rule->render.n ? TU_S("plain")
+                                                                                 : in->rule->render;
+        const tu_library *library = NULL;
+        rc = tu_library_open_builtin(TU_KIND_RENDER, name, &library, l->error);
+        tu_use use = {.name = name, .plugin = name};
+        use.config = tu_value_new(&l->set->arena, TU_MAP);
+        if (rc == TU_OK)
+            rc = tu_plugin_use_new(library, TU_KIND_RENDER, &use, NULL, &made, l->error);
+        renderer = made;
+    }
+    if (rc == TU_OK) {
+        /* What went wrong in our own hands says more than the plugin's word about a record that was
+         * turned down. */
+        tu_error *mine = NULL, *theirs = NULL, **error = l->error;
+        l->error = &mine;
+        tu_call_options call = l->call;
+        call.on_record = on_rendered;
+        call.arg = l;
+        call.tree = l->tree;
+        rc = tu_call_render(renderer, TU_S("{}"), &call, &theirs);
+        l->error = error;
+        if (rc != TU_OK && error && !*error)
+            *error = mine ? TU_TAKE(mine) : TU_TAKE(theirs);
+        tu_error_free(mine);
+        tu_error_free(theirs);
+    }
+    tu_plugin_use_free(made);
+    return rc;
+}
+
+tu_rc tu_desired_load(const tu_desired_input *in, tu_desired_set **ret, tu_error **error) {
+    tu_desired_set *s = tu_xcalloc(1, sizeof *s);
+    s->references = 1;
+    tu_arena_init(&s->arena, 0);
+    s->catalogue = tu_catalogue_ref(in->catalogue);
+    loader l = {.in = in, .set = s, .error = error};
+    l.call = (tu_call_options){.on_record = on_progress,
+                               .arg = (void *)(uintptr_t)in,
+                               .cancel = in->cancel,
+                               .timeout_ms = 600000};
+    char *revision = NULL;
+    tu_rc rc = TU_OK;
+    if (in->revision.n)
+        s->revision = tu_arena_copy(&s->arena, in->revision);
+    else if ((rc = tu_desired_resolve(in->source, in->cancel, &revision, error)) == TU_OK)
+        s->revision = tu_arena_copy(&s->arena, tu_str_c(revision));
+    free(revision);
+    s->rule = tu_arena_copy(&s->arena, in->rule->name);
+    s->source = tu_arena_copy(&s->arena, in->rule->from);
+    if (rc == TU_OK)
+        rc = tu_tree_fetch(in->source, s->revision, in->rule->path, &l.call, &l.tree, error);
+    if (rc == TU_OK)
+        rc = render(&l);
+    if (rc == TU_OK && s->n) {
+        qsort(s->objects, s->n, sizeof *s->objects, by_id);
+        rc = drop_duplicates(&l);
+    }
+    tu_tree_free(l.tree);
+    if (rc != TU_OK) {
+        tu_desired_unref(s);
+        return rc;
+    }
+    build_index(s);
+    *ret = s;
+    return TU_OK;
+}
