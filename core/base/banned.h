@@ -11,6 +11,8 @@
 #include <strings.h>
 #include <time.h>
 
+#undef alloca /* a macro in glibc: poisoning one would warn */
+
 #pragma GCC poison strcpy strcat strncpy strncat strtok sprintf vsprintf gets atoi atol atoll atof
 #pragma GCC poison ctime ctime_r asctime asctime_r gmtime localtime tmpnam mktemp system popen alloca sscanf
 
