@@ -11,9 +11,13 @@
 #include <strings.h>
 #include <time.h>
 
-#undef alloca /* a macro in glibc: poisoning one would warn */
+#undef alloca /* macros in glibc (some only with clang and _FORTIFY_SOURCE): poisoning one would warn */
+#undef sprintf
+#undef vsprintf
 
 #pragma GCC poison strcpy strcat strncpy strncat strtok sprintf vsprintf gets atoi atol atoll atof
-#pragma GCC poison ctime ctime_r asctime asctime_r gmtime localtime tmpnam mktemp system popen alloca sscanf
+/* not ctime: libgit2 has a member of that name */
+#pragma GCC poison ctime_r asctime asctime_r gmtime localtime tmpnam mktemp system popen alloca sscanf
 
 #endif
+

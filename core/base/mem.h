@@ -26,7 +26,7 @@ size_t tu_mem_fail_after(size_t n);
 /* Ownership seen at the declaration: `_cleanup_(tu_buf_done) tu_buf b;` and `return TU_TAKE(p);` */
 #define _cleanup_(f) __attribute__((cleanup(f)))
 #define TU_TAKE(p)                 \
-    ({                             \
+    __extension__({                \
         __typeof__(p) taken = (p); \
         (p) = NULL;                \
         taken;                     \

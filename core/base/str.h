@@ -21,10 +21,14 @@ int tu_str_compare(tu_str a, tu_str b); /* byte order */
 bool tu_str_starts(tu_str s, const char *prefix);
 bool tu_str_ends(tu_str s, const char *suffix);
 
-/* `*` any run within the whole text, `?` one character, `[a-z]` a class, `\` escapes. Linear time. */
+/* `*` any run within the whole text, `?` one character, `[a-z]` a class (`[!a]` what isn't in it), `\` escapes. A "[" without its
+ * "]" is a plain character. Never exponential: at most pattern times text. */
 bool tu_glob(tu_str pattern, tu_str text);
-/* As tu_glob on a '/'-separated path: `*` stays within one step, `**` crosses steps. */
+/* As tu_glob on a '/'-separated path: `*`, `?` and classes stay within one step, `**` crosses steps; a whole step `**` also stands for no step
+ * at all, so "a/ ** /b" (without the blanks) matches "a/b". */
 bool tu_glob_path(tu_str pattern, tu_str path);
+/* As tu_glob with `*` and `?` only: brackets and backslashes are plain characters. */
+bool tu_glob_plain(tu_str pattern, tu_str text);
 /* The nearest of n candidates within an edit distance of 2 (3 for words over 8 letters), or NULL. */
 const char *tu_suggest(tu_str word, const char *const *candidates, size_t n);
 
@@ -37,5 +41,7 @@ void tu_duration_format(int64_t ms, char *out, size_t room);
  * s.n * 3 / 4 + 3 bytes. */
 int64_t tu_base64_decode(tu_str s, uint8_t *out);
 bool tu_utf8_valid(tu_str s);
+/* Bytes of the first character of s; 0 when s is empty or begins with broken UTF-8. */
+size_t tu_utf8_length(tu_str s);
 
 #endif

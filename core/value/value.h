@@ -65,6 +65,7 @@ struct tu_value {
 #define TU_VALUE_QUOTED 1u   /* a YAML scalar written in quotes or as a block */
 #define TU_VALUE_YAML11 2u   /* a plain YAML scalar whose meaning differs from YAML 1.2: yes, on, 0777 ... */
 #define TU_VALUE_EXPANDED 4u /* came out of an alias or a merge key: its span is the anchor's */
+#define TU_VALUE_GROWING 8u  /* the builders' own: the array has room up to the next power of two. Leave it 0 */
 
 struct tu_member {
     tu_str key;
