@@ -1,5 +1,6 @@
 /*
- * engine/engine.h: what the commands call. The engine schedules passes, owns the state and wires the floors below.
+ * engine/engine.h: what the commands call. The engine schedules passes, owns the state and wires
+ * the floors below.
  *
  *   tu_pass_run      one pass over some rules: check, diff, and what heal starts from
  *   tu_service_run   the service: watch, judge, heal, alert, until told to stop
@@ -13,38 +14,44 @@
 
 typedef struct tu_pass_options {
     tu_config *config;
-    const char *config_path;    /* for paths relative to it; NULL: the working directory */
-    const char *const *rules;   /* names; n = 0: all */
+    const char *config_path;  /* for paths relative to it; NULL: the working directory */
+    const char *const *rules; /* names; n = 0: all */
     size_t rule_count;
-    const char *state;          /* scratch for caches; NULL: ${XDG_CACHE_HOME:-~/.cache}/trueup */
+    const char *state; /* scratch for caches; NULL: ${XDG_CACHE_HOME:-~/.cache}/trueup */
     tu_cancel *cancel;
     void (*progress)(void *arg, const char *stage, int64_t done, int64_t total);
     void *progress_arg;
 } tu_pass_options;
 
-/* Compares every rule's desired set with its target. Never writes; dry runs only where the rule allows. A source or target that fails is the rule's `problem`; the
- * others go on. Fails itself only for wrong rule names and plugin configuration (errors has every one). */
+/* Compares every rule's desired set with its target. Never writes; dry runs only where the rule
+ * allows. A source or target that fails is the rule's `problem`; the others go on. Fails itself
+ * only for wrong rule names and plugin configuration (errors has every one). */
 tu_rc tu_pass_run(const tu_pass_options *o, tu_report **ret, tu_errors *errors);
 void tu_report_free(tu_report *r); /* takes NULL */
 
-/* Heals what a fresh pass finds: what tu_pass_run sees, ordered, applied one by one, judged again. */
+/* Heals what a fresh pass finds: what tu_pass_run sees, ordered, applied one by one, judged again.
+ */
 typedef struct tu_heal_options {
     tu_pass_options pass;
-    /* Shows the plan, and asks. plan: findings that would be healed, in order. Returns true to go on. */
+    /* Shows the plan, and asks. plan: findings that would be healed, in order. Returns true to go
+     * on. */
     bool (*confirm)(void *arg, const tu_report *plan, size_t healable);
-    void (*done)(void *arg, const tu_finding *f, tu_rc rc, const char *text); /* after each object */
+    void (*done)(void *arg, const tu_finding *f, tu_rc rc,
+                 const char *text); /* after each object */
     void *arg;
 } tu_heal_options;
 /* *ret is the report after healing (or of the plan when nothing was confirmed). */
-tu_rc tu_heal_run(const tu_heal_options *o, tu_report **ret, size_t *ret_healed, size_t *ret_failed, tu_errors *errors);
+tu_rc tu_heal_run(const tu_heal_options *o, tu_report **ret, size_t *ret_healed, size_t *ret_failed,
+                  tu_errors *errors);
 
-/* Plugins of every document of the configuration exist and take their configuration. Opens no connection. */
+/* Plugins of every document of the configuration exist and take their configuration. Opens no
+ * connection. */
 void tu_engine_check_config(tu_config *c, const char *config_path, tu_errors *errors);
 
 typedef struct tu_service_options {
     const char *config_path;
-    const char *state;  /* required */
-    const char *socket; /* NULL: STATE/trueup.sock */
+    const char *state;    /* required */
+    const char *socket;   /* NULL: STATE/trueup.sock */
     bool once_ready_exit; /* tests */
 } tu_service_options;
 /* Returns TU_OK after SIGTERM or SIGINT. SIGHUP and changed files reload the configuration. */

@@ -1,0 +1,30 @@
+/*
+ * engine/confirm.h: what follows when a local comparison isn't enough: read again, ask for a dry
+ * run, judge again; and heal.
+ *
+ * All of it blocks on one target's worker thread and works on one object. The words for what a
+ * target answers stand here, so that check, heal and the service say the same.
+ */
+#ifndef TU_ENGINE_CONFIRM_H
+#define TU_ENGINE_CONFIRM_H
+
+#include "desired/desired.h"
+
+/* Reads the object afresh and judges it, by dry run where it is suspect and the rule allows one. A
+ * target that can't be asked now is an `unknown` finding, or the observed one with the reason. */
+tu_rc tu_verify(tu_arena *a, const tu_rule *rule, tu_plugin_use *target, const tu_prepared *desired,
+                const tu_call_options *o, const tu_value **ret_live, tu_finding *ret,
+                tu_error **error);
+
+/* Verifies and, where the finding still asks for it, heals. at_least: the weakest action that is
+ * healed: TU_ACTION_HEAL by the service, TU_ACTION_ALERT when a person asked. *ret is the finding
+ * afterwards; *ret_healed: something was written. A refusal is a finding (blocked, invalid) and
+ * TU_OK; an error means that it wasn't healed now. */
+tu_rc tu_heal_one(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
+                  const tu_prepared *desired, tu_action at_least, const tu_call_options *o,
+                  tu_finding *ret, bool *ret_healed, tu_error **error);
+
+/* Would healing do something about it? */
+bool tu_finding_is_healable(const tu_finding *f, tu_action at_least);
+
+#endif

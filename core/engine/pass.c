@@ -1,0 +1,495 @@
+/*
+ * engine/pass.c: one pass over some rules: what check, diff and heal do.
+ *
+ *   for each rule:  source and target -> desired set -> list the target, judging what streams in ->
+ * verify what is suspect -> report
+ *
+ * A rule that fails is a `problem` in the report; the others go on. Runs on the caller's thread.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "engine/confirm.h"
+#include "engine/engine.h"
+#include "engine/session.h"
+#include "engine/view.h"
+#include "heal/heal.h"
+#include "rules/decide.h"
+
+#define CALL_TIMEOUT_MS 600000
+
+typedef struct rule_pass {
+    const tu_rule *rule;
+    tu_plugin_use *target;
+    tu_view *view;         /* of this rule alone; NULL: it failed before */
+    tu_finding **findings; /* beside the set's objects; NULL: not looked at */
+    bool *suspect;
+    bool *scope_lost;
+    tu_str lost_text;
+    tu_rc lost_class;
+    size_t lost_scopes;
+    bool denied; /* a listing across namespaces was refused */
+} rule_pass;
+
+typedef struct pass {
+    const tu_pass_options *o;
+    tu_session *session;
+    tu_report *report;
+    tu_map catalogues; /* target name -> tu_catalogue */
+    rule_pass *rules;
+} pass;
+
+static tu_call_options call_options(const pass *p) {
+    return (tu_call_options){.cancel = p->o->cancel, .timeout_ms = CALL_TIMEOUT_MS};
+}
+
+static void progress(const pass *p, const char *stage, int64_t done, int64_t total) {
+    if (p->o->progress)
+        p->o->progress(p->o->progress_arg, stage, done, total);
+}
+
+/* --- listing
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct listing {
+    pass *pass;
+    rule_pass *rule;
+    size_t seen;
+} listing;
+
+static tu_rc on_sighted(void *arg, size_t rule, size_t object, const tu_finding *f, bool suspect) {
+    (void)rule;
+    listing *l = arg;
+    rule_pass *r = l->rule;
+    r->findings[object] = tu_finding_copy(&l->pass->report->arena, f);
+    r->suspect[object] = suspect;
+    if (++l->seen % 200 == 0)
+        progress(l->pass, "comparing", (int64_t)l->seen, (int64_t)r->view->rules[0].set->n);
+    return r->findings[object] ? TU_OK : TU_EINTERNAL;
+}
+
+static tu_rc on_lost(void *arg, size_t scope, tu_rc why, tu_str code, tu_str message) {
+    (void)code;
+    listing *l = arg;
+    rule_pass *r = l->rule;
+    r->denied |= why == TU_EDENIED && r->view->scopes[scope].namespace_count == 0;
+    if (!r->scope_lost[scope])
+        r->lost_scopes++;
+    r->scope_lost[scope] = true;
+    r->lost_class = why;
+    r->lost_text = tu_arena_copy(&l->pass->report->arena, message);
+    return TU_OK;
+}
+
+static tu_rc list(pass *p, rule_pass *r, tu_error **error) {
+    const tu_desired_set *set = r->view->rules[0].set;
+    free(r->findings);
+    free(r->suspect);
+    free(r->scope_lost);
+    r->findings = tu_xcalloc(set->n, sizeof *r->findings);
+    r->suspect = tu_xcalloc(set->n, sizeof *r->suspect);
+    r->scope_lost = tu_xcalloc(r->view->scope_count, sizeof *r->scope_lost);
+    r->lost_scopes = 0;
+    r->denied = false;
+    if (set->n == 0)
+        return TU_OK;
+    listing l = {.pass = p, .rule = r};
+    const tu_observer_sink sink = {.sighted = on_sighted, .lost = on_lost, .arg = &l};
+    tu_observer observer;
+    tu_observer_init(&observer, r->view, &sink);
+    tu_call_options call = call_options(p);
+    call.on_record = tu_observer_record;
+    call.arg = &observer;
+    tu_rc rc = tu_call_list(r->target, r->view->selector, &call, error);
+    tu_observer_done(&observer);
+    return rc;
+}
+
+/* --- the desired set
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static tu_rc catalogue_for(pass *p, const tu_rule *rule, tu_plugin_use *target, tu_catalogue **ret,
+                           tu_error **error) {
+    *ret = tu_map_get(&p->catalogues, rule->to);
+    if (*ret)
+        return TU_OK;
+    tu_call_options call = call_options(p);
+    progress(p, "asking the target for its kinds", 0, 0);
+    tu_rc rc = tu_catalogue_discover(target, &call, ret, error);
+    if (rc == TU_OK)
+        tu_map_put(&p->catalogues, rule->to, *ret);
+    return rc;
+}
+
+static tu_rc load(pass *p, rule_pass *r, tu_desired_set **ret, tu_error **error) {
+    tu_catalogue *catalogue = NULL;
+    tu_rc rc = catalogue_for(p, r->rule, r->target, &catalogue, error);
+    if (rc != TU_OK)
+        return rc;
+    progress(p, "reading the source", 0, 0);
+    const tu_desired_input in = {
+        .rule = r->rule,
+        .source = tu_session_use(p->session, TU_KIND_SOURCE, r->rule->from),
+        .catalogue = catalogue,
+        .cancel = p->o->cancel,
+        .progress = p->o->progress,
+        .progress_arg = p->o->progress_arg,
+    };
+    return tu_desired_load(&in, ret, error);
+}
+
+/* --- verifying
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static tu_finding *unknown(pass *p, const tu_prepared *d, tu_str reason) {
+    tu_finding f = {.id = d->id,
+                    .verdict = TU_VERDICT_UNKNOWN,
+                    .reason = reason,
+                    .file = d->file,
+                    .line = d->line,
+                    .column = d->column};
+    return tu_finding_copy(&p->report->arena, &f);
+}
+
+static tu_rc verify_suspects(pass *p, rule_pass *r) {
+    const tu_desired_set *set = r->view->rules[0].set;
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    tu_rc rc = TU_OK;
+    for (size_t i = 0; i < set->n && rc == TU_OK; i++) {
+        if (!r->findings[i]) {
+            r->findings[i] = unknown(
+                p, &set->objects[i],
+                r->lost_text.n ? r->lost_text : TU_S("the target did not say anything about it"));
+            continue;
+        }
+        if (!r->suspect[i] || !r->rule->confirm)
+            continue;
+        tu_arena_reset(&a);
+        tu_finding f;
+        const tu_value *live = NULL;
+        _cleanup_(tu_error_freep) tu_error *why = NULL;
+        tu_call_options call = call_options(p);
+        rc = tu_verify(&a, r->rule, r->target, &set->objects[i], &call, &live, &f, &why);
+        if (rc == TU_OK)
+            r->findings[i] = tu_finding_copy(&p->report->arena, &f);
+        else if (rc != TU_ECANCELLED)
+            rc = TU_OK; /* the observed finding stands */
+        progress(p, "confirming by dry run", (int64_t)i + 1, (int64_t)set->n);
+    }
+    tu_arena_done(&a);
+    return rc;
+}
+
+/* --- the report
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+static int by_id(const void *x, const void *y) {
+    const tu_finding *a = *(tu_finding *const *)x, *b = *(tu_finding *const *)y;
+    const tu_str pairs[][2] = {{a->id.group, b->id.group},
+                               {a->id.kind, b->id.kind},
+                               {a->id.namespace_, b->id.namespace_},
+                               {a->id.name, b->id.name},
+                               {a->file, b->file}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        int c = tu_str_compare(pairs[i][0], pairs[i][1]);
+        if (c)
+            return c;
+    }
+    return (a->line > b->line) - (a->line < b->line);
+}
+
+static void fill_report(pass *p, rule_pass *r, tu_rule_report *out) {
+    tu_arena *a = &p->report->arena;
+    const tu_desired_set *set = r->view->rules[0].set;
+    out->revision = tu_arena_copy(a, set->revision);
+    out->skipped_files = set->skipped_files;
+    out->findings = tu_arena_alloc(a, (set->n + set->problem_count + 1) * sizeof *out->findings);
+    out->finding_count = 0;
+    for (size_t i = 0; i < set->n; i++)
+        if (r->findings[i])
+            out->findings[out->finding_count++] = r->findings[i];
+    for (size_t i = 0; i < set->problem_count; i++) {
+        tu_finding *f = tu_finding_copy(a, set->problems[i]);
+        tu_decide(a, r->rule, NULL, NULL, NULL, 0, p->report->started_ms, f, NULL);
+        out->findings[out->finding_count++] = f;
+    }
+    if (out->finding_count)
+        qsort(out->findings, out->finding_count, sizeof *out->findings, by_id);
+    if (set->n && r->lost_scopes == r->view->scope_count) {
+        out->problem = r->lost_text;
+        out->problem_class = r->lost_class;
+    }
+}
+
+static void problem(pass *p, tu_rule_report *out, tu_rc rc, const tu_error *why) {
+    out->problem_class = rc;
+    out->problem = tu_arena_copy(&p->report->arena, tu_str_c(tu_error_text(why)));
+}
+
+static tu_rc run_rule(pass *p, rule_pass *r, tu_rule_report *out) {
+    const tu_rule *rule = r->rule;
+    tu_arena *a = &p->report->arena;
+    out->name = tu_arena_copy(a, rule->name);
+    out->source = tu_arena_copy(a, rule->from);
+    out->target = tu_arena_copy(a, rule->to);
+    out->mode = rule->mode;
+    if (rule->mode == TU_MODE_OFF)
+        return TU_OK;
+    r->target = tu_session_use(p->session, TU_KIND_TARGET, rule->to);
+    _cleanup_(tu_error_freep) tu_error *why = NULL;
+    tu_desired_set *set = NULL;
+    tu_rc rc = load(p, r, &set, &why);
+    if (rc == TU_OK) {
+        r->view = tu_view_new(p->session->config, &rule, &set, 1, false);
+        progress(p, "comparing", 0, (int64_t)set->n);
+        rc = list(p, r, &why);
+        if (rc == TU_OK && r->denied) { /* not allowed across namespaces: name each */
+            tu_view_unref(r->view);
+            r->view = tu_view_new(p->session->config, &rule, &set, 1, true);
+            rc = list(p, r, &why);
+        }
+        if (rc == TU_OK)
+            rc = verify_suspects(p, r);
+        tu_desired_unref(set);
+    }
+    if (rc == TU_OK) {
+        fill_report(p, r, out);
+    } else {
+        problem(p, out, rc, why);
+        tu_view_unref(r->view);
+        r->view = NULL;
+    }
+    return rc == TU_ECANCELLED ? rc : TU_OK;
+}
+
+/* --- opening and closing
+ * ----------------------------------------------------------------------------------------------------
+ */
+
+static bool is_chosen(const tu_pass_options *o, tu_str rule) {
+    for (size_t i = 0; i < o->rule_count; i++)
+        if (tu_str_is(rule, o->rules[i]))
+            return true;
+    return o->rule_count == 0;
+}
+
+static void check_names(const tu_pass_options *o, tu_errors *errors) {
+    const char **names = tu_xcalloc(o->config->rule_count + 1, sizeof *names);
+    for (size_t i = 0; i < o->config->rule_count; i++)
+        names[i] = o->config->rules[i].name.p;
+    for (size_t i = 0; i < o->rule_count; i++) {
+        if (tu_config_rule(o->config, tu_str_c(o->rules[i])))
+            continue;
+        tu_error *e = NULL;
+        tu_error_set(&e, TU_EINVALID, "there is no rule '%s'", o->rules[i]);
+        const char *near = tu_suggest(tu_str_c(o->rules[i]), names, o->config->rule_count);
+        if (near)
+            tu_error_hint(&e, "did you mean '%s'?", near);
+        tu_errors_add(errors, e);
+    }
+    free(names);
+}
+
+static void free_catalogue(void *c) {
+    tu_catalogue_unref(c);
+}
+
+static void pass_close(pass *p) {
+    for (size_t i = 0; p->report && i < p->report->rule_count; i++) {
+        tu_view_unref(p->rules[i].view);
+        free(p->rules[i].findings);
+        free(p->rules[i].suspect);
+        free(p->rules[i].scope_lost);
+    }
+    free(p->rules);
+    tu_map_done(&p->catalogues, free_catalogue);
+    tu_session_close(p->session);
+}
+
+static tu_rc pass_open(pass *p, const tu_pass_options *o, tu_errors *errors) {
+    *p = (pass){.o = o};
+    check_names(o, errors);
+    if (errors->n)
+        return TU_EINVALID;
+    tu_rc rc = tu_session_open(o->config, o->state, true, &p->session, errors);
+    if (rc != TU_OK)
+        return rc;
+    tu_clock clock = tu_clock_real();
+    p->report = tu_xcalloc(1, sizeof *p->report);
+    tu_arena_init(&p->report->arena, 0);
+    p->report->started_ms = tu_clock_wall(&clock);
+    p->report->rules =
+        tu_arena_zalloc(&p->report->arena, o->config->rule_count * sizeof *p->report->rules);
+    p->rules = tu_xcalloc(o->config->rule_count, sizeof *p->rules);
+    for (size_t i = 0; i < o->config->rule_count; i++)
+        if (is_chosen(o, o->config->rules[i].name))
+            p->rules[p->report->rule_count++].rule = &o->config->rules[i];
+    return TU_OK;
+}
+
+static tu_rc pass_run(pass *p, tu_errors *errors) {
+    tu_rc rc = TU_OK;
+    for (size_t i = 0; i < p->report->rule_count && rc == TU_OK; i++)
+        rc = run_rule(p, &p->rules[i], &p->report->rules[i]);
+    tu_clock clock = tu_clock_real();
+    p->report->finished_ms = tu_clock_wall(&clock);
+    if (rc != TU_OK) {
+        tu_error *e = NULL;
+        tu_error_set(&e, rc, "cancelled");
+        tu_errors_add(errors, e);
+    }
+    return rc;
+}
+
+tu_rc tu_pass_run(const tu_pass_options *o, tu_report **ret, tu_errors *errors) {
+    pass p;
+    tu_rc rc = pass_open(&p, o, errors);
+    if (rc != TU_OK)
+        return rc;
+    rc = pass_run(&p, errors);
+    tu_report *report = p.report;
+    pass_close(&p);
+    if (rc == TU_OK)
+        *ret = report;
+    else
+        tu_report_free(report);
+    return rc;
+}
+
+void tu_report_free(tu_report *r) {
+    if (!r)
+        return;
+    tu_arena_done(&r->arena);
+    free(r);
+}
+
+/* --- healing what a pass found
+ * --------------------------------------------------------------------------------------------------
+ */
+
+typedef struct candidate {
+    rule_pass *rule;
+    size_t object;
+    int stage;
+} candidate;
+
+static int by_stage(const void *x, const void *y) {
+    const candidate *a = x, *b = y;
+    if (a->stage != b->stage)
+        return a->stage - b->stage;
+    return (a->object > b->object) - (a->object < b->object);
+}
+
+/* What a person asked for heals everything that the rule doesn't ignore. */
+static candidate *candidates(const pass *p, size_t *ret_n) {
+    size_t n = 0, capacity = 0;
+    candidate *all = NULL;
+    for (size_t i = 0; i < p->report->rule_count; i++) {
+        rule_pass *r = &p->rules[i];
+        for (size_t k = 0; r->view && k < r->view->rules[0].set->n; k++) {
+            if (!r->findings[k] || !tu_finding_is_healable(r->findings[k], TU_ACTION_ALERT))
+                continue;
+            if (n == capacity)
+                all = tu_xrealloc(all, (capacity = capacity ? 2 * capacity : 32) * sizeof *all);
+            const tu_object_id *id = &r->findings[k]->id;
+            all[n++] = (candidate){r, k, tu_heal_stage(id->group, id->kind)};
+        }
+    }
+    if (n)
+        qsort(all, n, sizeof *all, by_stage);
+    *ret_n = n;
+    return all;
+}
+
+static void heal_candidate(pass *p, const tu_heal_options *o, candidate *c, size_t *healed,
+                           size_t *failed) {
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    tu_finding f = *c->rule->findings[c->object];
+    bool written = false;
+    _cleanup_(tu_error_freep) tu_error *why = NULL;
+    tu_call_options call = call_options(p);
+    tu_rc rc = tu_heal_one(&a, c->rule->rule, c->rule->target,
+                           &c->rule->view->rules[0].set->objects[c->object], TU_ACTION_ALERT, &call,
+                           &f, &written, &why);
+    bool refused = rc == TU_OK && tu_verdict_is_drift(f.verdict);
+    if (rc == TU_OK)
+        c->rule->findings[c->object] = tu_finding_copy(&p->report->arena, &f);
+    *healed += rc == TU_OK && written;
+    *failed += rc != TU_OK || (refused && !written);
+    if (o->done) {
+        _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(4096);
+        tu_buf_add(&text, rc == TU_OK ? f.reason : tu_str_c(tu_error_text(why)));
+        o->done(o->arg, &f, rc == TU_OK && refused && !written ? TU_EREFUSED : rc, tu_buf_c(&text));
+    }
+    tu_arena_done(&a);
+}
+
+static size_t unknown_kinds(const pass *p) {
+    size_t n = 0;
+    for (size_t i = 0; i < p->report->rule_count; i++)
+        for (size_t k = 0; p->rules[i].view && k < p->rules[i].view->rules[0].set->problem_count;
+             k++)
+            n += tu_str_starts(p->rules[i].view->rules[0].set->problems[k]->reason, "unknown-kind");
+    return n;
+}
+
+static tu_rc heal_round(pass *p, const tu_heal_options *o, size_t *healed, size_t *failed,
+                        tu_errors *errors, bool ask) {
+    tu_rc rc = pass_run(p, errors);
+    if (rc != TU_OK)
+        return rc;
+    size_t n = 0;
+    candidate *all = candidates(p, &n);
+    if (n && (!ask || !o->confirm || o->confirm(o->arg, p->report, n))) {
+        for (size_t i = 0; i < n && !(p->o->cancel && tu_cancel_fired(p->o->cancel)); i++)
+            heal_candidate(p, o, &all[i], healed, failed);
+        for (size_t i = 0; i < p->report->rule_count; i++)
+            if (p->rules[i].view)
+                fill_report(p, &p->rules[i], &p->report->rules[i]);
+    }
+    free(all);
+    return TU_OK;
+}
+
+tu_rc tu_heal_run(const tu_heal_options *o, tu_report **ret, size_t *ret_healed, size_t *ret_failed,
+                  tu_errors *errors) {
+    *ret_healed = *ret_failed = 0;
+    pass p;
+    tu_rc rc = pass_open(&p, &o->pass, errors);
+    if (rc != TU_OK)
+        return rc;
+    rc = heal_round(&p, o, ret_healed, ret_failed, errors, true);
+    /* A definition that was just applied brings kinds that the first round could not know. They
+     * were part of what was asked for, so they follow without another question, as soon as the
+     * target serves them. */
+    size_t healed_before = 0;
+    for (int round = 0; rc == TU_OK && round < 20 && *ret_healed && unknown_kinds(&p); round++) {
+        if (round && *ret_healed == healed_before) {
+            struct timespec pause = {.tv_nsec = 250000000};
+            nanosleep(&pause, NULL);
+        }
+        healed_before = *ret_healed;
+        tu_report *old = p.report;
+        pass_close(&p);
+        tu_report_free(old);
+        p = (pass){0};
+        rc = pass_open(&p, &o->pass, errors);
+        if (rc == TU_OK)
+            rc = heal_round(&p, o, ret_healed, ret_failed, errors, false);
+    }
+    tu_report *report = p.report;
+    pass_close(&p);
+    if (rc == TU_OK)
+        *ret = report;
+    else
+        tu_report_free(report);
+    return rc;
+}

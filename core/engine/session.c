@@ -1,0 +1,104 @@
+/* engine/session.c: see session.h. */
+#include "engine/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+
+/* A Plugin document wins over a built-in of the same name. */
+static const tu_library *open_library(const tu_config *c, tu_plugin_kind kind, const tu_use *use,
+                                      tu_errors *errors) {
+    for (size_t i = 0; i < c->plugin_count; i++) {
+        const tu_plugin_doc *p = &c->plugins[i];
+        if (tu_str_eq(p->name, use->plugin)) {
+            const tu_library *l = tu_library_open_file(p->path.p, p->sha256, errors);
+            if (l && !tu_library_serves(l, kind)) {
+                tu_error *e = NULL;
+                tu_error_set_at(&e, TU_EINVALID, use->place.file, use->place.line,
+                                use->place.column, "plugin %.*s is no %s plugin", TU_P(p->name),
+                                tu_plugin_kind_name(kind));
+                tu_errors_add(errors, e);
+                return NULL;
+            }
+            return l;
+        }
+    }
+    const tu_library *l = NULL;
+    tu_error *e = NULL;
+    if (tu_library_open_builtin(kind, use->plugin, &l, &e) == TU_OK)
+        return l;
+    tu_error *located = NULL;
+    tu_error_set_at(&located, e ? e->rc : TU_ENOTFOUND, use->place.file, use->place.line,
+                    use->place.column, "%s", tu_error_text(e));
+    if (e && e->hint)
+        tu_error_hint(&located, "%s", e->hint);
+    tu_error_free(e);
+    tu_errors_add(errors, located);
+    return NULL;
+}
+
+static void open_use(tu_session *s, tu_plugin_kind kind, tu_use *use, const char *state,
+                     bool create, tu_errors *errors) {
+    const tu_library *l = open_library(s->config, kind, use, errors);
+    if (!l)
+        return;
+    size_t before = errors->n;
+    tu_library_check_config(l, use, &s->config->arena, errors);
+    if (errors->n > before || !create)
+        return;
+    char name[256];
+    snprintf(name, sizeof name, "%s-%.*s", tu_plugin_kind_name(kind), TU_P(use->name));
+    char *scratch = state ? tu_path_join(state, name) : NULL;
+    tu_plugin_use *u = NULL;
+    tu_error *e = NULL;
+    if (tu_plugin_use_new(l, kind, use, scratch, &u, &e) == TU_OK)
+        tu_map_put(&s->uses[kind], use->name, u);
+    tu_errors_add(errors, e);
+    free(scratch);
+}
+
+tu_rc tu_session_open(tu_config *c, const char *state, bool create, tu_session **ret,
+                      tu_errors *errors) {
+    tu_session *s = tu_xcalloc(1, sizeof *s);
+    s->config = tu_config_ref(c);
+    size_t before = errors->n;
+    for (size_t i = 0; i < c->source_count; i++)
+        open_use(s, TU_KIND_SOURCE, &c->sources[i], state, create, errors);
+    for (size_t i = 0; i < c->target_count; i++)
+        open_use(s, TU_KIND_TARGET, &c->targets[i], state, create, errors);
+    for (size_t i = 0; i < c->notifier_count; i++)
+        open_use(s, TU_KIND_NOTIFIER, &c->notifiers[i], state, create, errors);
+    if (errors->n > before) {
+        tu_session_close(s);
+        return errors->items[before]->rc;
+    }
+    *ret = s;
+    return TU_OK;
+}
+
+static void free_use(void *u) {
+    tu_plugin_use_free(u);
+}
+
+void tu_session_close(tu_session *s) {
+    if (!s)
+        return;
+    for (size_t i = 0; i < 4; i++)
+        tu_map_done(&s->uses[i], free_use);
+    tu_config_unref(s->config);
+    free(s);
+}
+
+tu_plugin_use *tu_session_use(const tu_session *s, tu_plugin_kind kind, tu_str name) {
+    return tu_map_get(&s->uses[kind], name);
+}
+
+void tu_engine_check_config(tu_config *c, const char *config_path, tu_errors *errors) {
+    (void)config_path;
+    tu_session *s = NULL;
+    tu_session_open(c, NULL, false, &s, errors);
+    tu_session_close(s);
+}

@@ -1,0 +1,77 @@
+/*
+ * engine/view.h: what one target is compared with at one moment, and how a record from it becomes a
+ * finding.
+ *
+ *   view      the desired sets of one or more rules, and the scopes (kind and namespaces) to list
+ * and watch for them. Immutable and reference-counted: a watch goes on with the view it holds while
+ * a newer one is made. observer  the state of one list or watch call: which objects were seen in
+ * the listing under way. One thread.
+ */
+#ifndef TU_ENGINE_VIEW_H
+#define TU_ENGINE_VIEW_H
+
+#include "desired/desired.h"
+
+typedef struct tu_scope {
+    tu_str group, version, kind;
+    tu_kind *description; /* borrowed from the catalogue */
+    tu_str *namespaces;   /* n = 0: all, or none because the kind has none */
+    size_t namespace_count;
+} tu_scope;
+
+typedef struct tu_view_rule {
+    const tu_rule *rule;
+    tu_desired_set *set;
+    uint32_t *scope_of; /* of each object of the set */
+} tu_view_rule;
+
+typedef struct tu_view {
+    tu_arena arena;
+    uint32_t references; /* atomic */
+    tu_config *config;
+    tu_view_rule *rules;
+    size_t rule_count;
+    tu_scope *scopes;
+    size_t scope_count;
+    tu_str selector; /* for list and watch */
+} tu_view;
+
+/* rules[i] and sets[i] belong together; all have the same target. narrow: name every namespace,
+ * even where there are many (for credentials that may not list across namespaces). */
+tu_view *tu_view_new(tu_config *config, const tu_rule *const *rules, tu_desired_set *const *sets,
+                     size_t n, bool narrow);
+tu_view *tu_view_ref(tu_view *v);
+void tu_view_unref(tu_view *v); /* takes NULL */
+
+/* Judges one object and decides what the finding means. live and predicted may be NULL, and are
+ * sealed. */
+tu_rc tu_view_judge(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
+                    const tu_value *live, const tu_value *predicted, tu_finding *ret,
+                    bool *ret_suspect, tu_error **error);
+
+/* What an observer tells. finding lives until the function returns. A result other than TU_OK stops
+ * the call. */
+typedef struct tu_observer_sink {
+    tu_rc (*sighted)(void *arg, size_t rule, size_t object, const tu_finding *f, bool suspect);
+    tu_rc (*ended)(void *arg, size_t scope);   /* a complete listing */
+    tu_rc (*current)(void *arg, size_t scope); /* nothing new, and sure of it */
+    tu_rc (*lost)(void *arg, size_t scope, tu_rc why, tu_str code, tu_str message);
+    void *arg;
+} tu_observer_sink;
+
+typedef struct tu_observer {
+    tu_view *view;
+    tu_arena arena;
+    uint8_t **seen;      /* per rule, per object: seen in the listing under way */
+    uint8_t *unreadable; /* per scope: an object of this listing couldn't be read, so absence proves
+                            nothing */
+    tu_observer_sink sink;
+} tu_observer;
+
+void tu_observer_init(tu_observer *o, tu_view *view, const tu_observer_sink *sink);
+void tu_observer_done(tu_observer *o);
+/* on_record of list and watch calls; arg is the observer. */
+tu_rc tu_observer_record(void *arg, uint32_t record, uint32_t index, const tu_value *meta,
+                         tu_str body);
+
+#endif
