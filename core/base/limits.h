@@ -16,6 +16,9 @@
 #define TU_LIMIT_OBJECT_ARENA (256u * TU_MIB)      /* memory for parsing and judging one object */
 #define TU_LIMIT_CONFIG_BYTES (4u * TU_MIB)        /* one configuration file */
 #define TU_LIMIT_CONFIG_FILES 1000u                /* files in a configuration folder */
+#define TU_LIMIT_CONFIG_ERRORS 1000u               /* mistakes reported of one configuration */
+#define TU_LIMIT_WINDOW_DAYS 366u                  /* how long a window may stay open */
+#define TU_LIMIT_ZONE_BYTES (256u * TU_KIB)        /* one file of the time zone database */
 #define TU_LIMIT_FILE_BYTES (16u * TU_MIB)         /* one file of a source */
 #define TU_LIMIT_TREE_FILES 100000u                /* files of one revision under a rule's path */
 #define TU_LIMIT_TREE_BYTES (512u * TU_MIB)        /* bytes of one revision under a rule's path */

@@ -1,14 +1,17 @@
 /*
  * config/config.h: documents to typed configuration, with every mistake located.
  *
- * YAML documents (strict reading) of the kinds Source, Target, Notifier, Rule, Routing, Plugin in a file or a folder (*.yaml, *.yml, not recursive,
- * byte order of names). Everything is checked before anything is used: shapes (JSON Schema, one for each kind, also printed by `config schema`), references between
- * documents, globs, durations, cron, duplicate names. A configuration is immutable and reference-counted; a reload makes a new
- * one or leaves the old one in place.
+ * YAML documents (strict reading) of the kinds Source, Target, Notifier, Rule, Routing, Plugin in a
+ * file or a folder (*.yaml, *.yml, not recursive, byte order of names). Everything is checked
+ * before anything is used: shapes (JSON Schema, one for each kind, also printed by `config
+ * schema`), references between documents, globs, durations, cron, duplicate names. A configuration
+ * is immutable and reference-counted; a reload makes a new one or leaves the old one in place.
  *
- * What a plugin's `config` must look like is the plugin's business: core/plugin validates it against the plugin's own schema, with the spans kept here.
+ * What a plugin's `config` must look like is the plugin's business: core/plugin validates it
+ * against the plugin's own schema, with the spans kept here.
  *
- * To add a kind of document: a schema in config/schemas.c, a struct here, a reader in config/read.c, a test folder in tests/cli/.
+ * To add a kind of document: a schema in config/schemas.c, a struct here, a reader in
+ * config/read.c, a test folder in tests/cli/.
  */
 #ifndef TU_CONFIG_CONFIG_H
 #define TU_CONFIG_CONFIG_H
@@ -23,11 +26,12 @@ typedef struct tu_place { /* where a document or value stands, for messages */
 /* A use of a plugin: Source, Target and Notifier alike. */
 typedef struct tu_use {
     tu_str name;
-    tu_str plugin;          /* "git", "kubernetes", "webhook", or the name of a Plugin document */
-    tu_value *config;       /* a map, {} when left out */
+    tu_str plugin;    /* "git", "kubernetes", "webhook", or the name of a Plugin document */
+    tu_value *config; /* a map, {} when left out */
     tu_place place, config_place;
-    tu_str text;            /* the file's text that config's spans refer to */
-    int64_t interval_ms;    /* Source: how often to ask; Target: how often to list where it can't watch. Default 1m. */
+    tu_str text;         /* the file's text that config's spans refer to */
+    int64_t interval_ms; /* Source: how often to ask; Target: how often to list where it can't
+                            watch. Default 1m. */
 } tu_use;
 
 typedef struct tu_plugin_doc {
@@ -41,9 +45,12 @@ typedef struct tu_strs {
     size_t n;
 } tu_strs;
 
-typedef struct tu_window { /* open from each time the cron expression fires, for the duration */
+typedef struct tu_schedule tu_schedule;
+typedef struct tu_window {  /* open from each time the cron expression fires, for the duration */
     tu_str cron, time_zone; /* "" is UTC */
     int64_t duration_ms;
+    const tu_schedule *schedule; /* parsed at load; NULL in a window made by hand, which is then
+                                    parsed at each question */
 } tu_window;
 
 typedef struct tu_label_match {
@@ -76,7 +83,7 @@ typedef struct tu_rule {
     tu_mode mode;                        /* default audit */
     bool confirm;                        /* by dry run; default: mode == heal */
     tu_strs scope_namespaces;            /* n = 0: those of the desired set */
-    tu_strs scope_kinds;                 /* "Kind" or "Kind.group"; n = 0: those of the desired set */
+    tu_strs scope_kinds; /* "Kind" or "Kind.group"; n = 0: those of the desired set */
     tu_entry *entries;
     size_t entry_count;
     struct {
@@ -108,17 +115,21 @@ struct tu_config {
     tu_rule *rules;
     size_t rule_count;
     tu_routing routing;
-    tu_strs files; /* what was read, for watching */
+    tu_strs files;    /* what was read, for watching */
+    tu_strs warnings; /* "file:line:column: text": what is allowed and hardly meant; for `config
+                         check` and the log */
 };
 
-/* Reads path (a file or a folder). On failure every mistake is in errors, in file order, and NULL is returned. */
+/* Reads path (a file or a folder). On failure every mistake is in errors, in file order, and NULL
+ * is returned. */
 tu_config *tu_config_load(const char *path, tu_errors *errors);
 /* The same from a text, as if it were `file`. */
 tu_config *tu_config_parse(const char *file, tu_str text, tu_errors *errors);
 /* Without -c: ./trueup.yaml, ./trueup.d, /etc/trueup. malloc'd, NULL when none is there. */
 char *tu_config_find(void);
-/* For `trueup check PATH --to TARGET`: one source, one target, one rule named "check". source_plugin is "directory" or "git", location a path or URL; target
- * is "kubernetes", "kubernetes:CONTEXT" or "directory:PATH". */
+/* For `trueup check PATH --to TARGET`: one source, one target, one rule named "check".
+ * source_plugin is "directory" or "git", location a path or URL; target is "kubernetes",
+ * "kubernetes:CONTEXT" or "directory:PATH". */
 tu_config *tu_config_adhoc(const char *location, const char *target, bool heal, tu_error **error);
 tu_config *tu_config_ref(tu_config *c);
 void tu_config_unref(tu_config *c); /* takes NULL */
@@ -127,13 +138,17 @@ const tu_use *tu_config_target(const tu_config *c, tu_str name);
 const tu_use *tu_config_notifier(const tu_config *c, tu_str name);
 const tu_rule *tu_config_rule(const tu_config *c, tu_str name);
 
-/* The JSON Schema of a kind of document as static text; NULL when there is no such kind. kinds[] ends with NULL. */
+/* The JSON Schema of a kind of document as static text; NULL when there is no such kind. kinds[]
+ * ends with NULL. */
 const char *tu_config_schema(const char *kind);
 extern const char *const tu_config_kinds[];
 
-/* Is the window open at wall_ms? Cron has five fields (minute hour day month weekday), names and ranges and steps, in the
- * window's time zone (IANA name). An unknown zone is refused at load. */
+/* Is the window open at wall_ms? Cron has five fields (minute hour day month weekday), names and
+ * ranges and steps, in the window's time zone (IANA name). An unknown zone is refused at load. */
 bool tu_window_open(const tu_window *w, int64_t wall_ms);
 tu_rc tu_window_check(const tu_window *w, tu_error **error);
+/* Checks as above and sets w->schedule, which lives in the arena and may be used from any thread.
+ */
+tu_rc tu_window_prepare(tu_arena *a, tu_window *w, tu_error **error);
 
 #endif
