@@ -12,6 +12,7 @@
 #define TU_LIMIT_DEPTH 128u                        /* nesting of maps and lists */
 #define TU_LIMIT_NODES 2000000u                    /* values in one document, after aliases are expanded */
 #define TU_LIMIT_YAML_ALIAS_NODES 100000u          /* values that aliases may add to one document */
+#define TU_LIMIT_YAML_ANCHORS 10000u                /* anchors in one YAML document */
 #define TU_LIMIT_DOCUMENTS 10000u                  /* documents in one file */
 #define TU_LIMIT_OBJECT_ARENA (256u * TU_MIB)      /* memory for parsing and judging one object */
 #define TU_LIMIT_CONFIG_BYTES (4u * TU_MIB)        /* one configuration file */

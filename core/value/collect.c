@@ -5,7 +5,8 @@
 
 #include "base/hash.h"
 
-/* Up to this many members a key is compared with the others directly; above, through a hash table. */
+/* Up to this many members a key is compared with the others directly; above, through a hash table.
+ */
 #define SMALL_MAP 32u
 #define NOT_FOUND UINT32_MAX
 
@@ -42,20 +43,24 @@ void *tu_collect_take(tu_collect *c, size_t base, tu_arena *a) {
     return place;
 }
 
-/* The keys seen so far: a filter of 64 bits in front of plain comparison for small maps, a table for large ones. */
+/* The keys seen so far: a filter of 64 bits in front of plain comparison for small maps, a table
+ * for large ones. */
 typedef struct seen_keys {
     uint64_t filter;
     uint32_t *slots; /* index + 1, open addressing; NULL for small maps */
     size_t mask;
-    uint64_t seed; /* differs from run to run, so that nobody can write a document of colliding keys */
+    uint64_t
+        seed; /* differs from run to run, so that nobody can write a document of colliding keys */
 } seen_keys;
 
 static uint64_t filter_bit(tu_str key) {
-    unsigned first = key.n ? (unsigned char)key.p[0] : 0, last = key.n ? (unsigned char)key.p[key.n - 1] : 0;
+    unsigned first = key.n ? (unsigned char)key.p[0] : 0,
+             last = key.n ? (unsigned char)key.p[key.n - 1] : 0;
     return UINT64_C(1) << ((key.n * 7 + first + last * 3) & 63);
 }
 
-/* The index of the same key among members[0, count), or NOT_FOUND. Remembers the key at `count` when it is new. */
+/* The index of the same key among members[0, count), or NOT_FOUND. Remembers the key at `count`
+ * when it is new. */
 static uint32_t seen_before(seen_keys *seen, const tu_member *members, uint32_t count, tu_str key) {
     if (!seen->slots) {
         uint64_t bit = filter_bit(key);

@@ -1,17 +1,20 @@
 /*
  * value/json.c: the JSON reader (RFC 8259).
  *
- * One pass, recursive descent, no look-back. Strings without escapes point into the text; those with escapes are decoded into
- * the arena. Live objects of a cluster all come through here, so the hot paths (plain strings, white space, small integers) work on
- * 16 or 8 bytes at once and everything rare stands in functions of its own.
+ * One pass, recursive descent, no look-back. Strings without escapes point into the text; those
+ * with escapes are decoded into the arena. Live objects of a cluster all come through here, so the
+ * hot paths (plain strings, white space, small integers) work on 16 or 8 bytes at once and
+ * everything rare stands in functions of its own.
  *
  * Invariants:
  *   - `next` never passes `end`; nothing outside [begin, end) is read.
- *   - Newlines are only legal between tokens, so lines are counted in skip_space() alone. Errors count their line and
- *     column anew from the text, whether lines are counted or not.
- *   - Numbers: what fits int64 exactly is TU_INTEGER, -0 included (it becomes 0, as in the API server's own decoder). All else
- *     (fractions, exponents, larger integers) is a TU_NUMBER with its text.
- *   - depth is that of the open containers; the stack of unfinished children (collect.h) is empty again at the end.
+ *   - Newlines are only legal between tokens, so lines are counted in skip_space() alone. Errors
+ * count their line and column anew from the text, whether lines are counted or not.
+ *   - Numbers: what fits int64 exactly is TU_INTEGER, -0 included (it becomes 0, as in the API
+ * server's own decoder). All else (fractions, exponents, larger integers) is a TU_NUMBER with its
+ * text.
+ *   - depth is that of the open containers; the stack of unfinished children (collect.h) is empty
+ * again at the end.
  *
  * The writer stands in json_write.c, the search for the end of a value in a stream in json_scan.c.
  */
@@ -41,7 +44,9 @@ typedef struct reader {
 
 static bool read_value(reader *r, tu_value *out);
 
-/* --- errors ------------------------------------------------------------------------------------------------------ */
+/* --- errors
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static int64_t line_of(const reader *r, const char *at) {
     int64_t line = 1;
@@ -88,7 +93,9 @@ static bool fail_expected(reader *r, const char *expected) {
     return fail(r, r->next, "expected %s, found %s", expected, found(r, r->next, room));
 }
 
-/* --- between tokens ------------------------------------------------------------------------------------------------ */
+/* --- between tokens
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static inline void skip_space(reader *r) {
     const char *p = r->next;
@@ -105,17 +112,23 @@ static inline bool at_byte(const reader *r, char c) {
     return r->next < r->end && *r->next == c;
 }
 
-/* --- strings ------------------------------------------------------------------------------------------------------- */
+/* --- strings
+ * -------------------------------------------------------------------------------------------------------
+ */
 
-/* The first byte in [p, end) that isn't plain text of a string: quote, backslash, control character or not ASCII. */
+/* The first byte in [p, end) that isn't plain text of a string: quote, backslash, control character
+ * or not ASCII. */
 static inline const char *skip_plain(const char *p, const char *end) {
 #if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(' ');
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'),
+                  space = _mm_set1_epi8(' ');
     for (; end - p >= 16; p += 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        /* compared as signed bytes: what is below ' ' are the control characters and 0x80 to 0xff */
-        __m128i special = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-                                       _mm_cmplt_epi8(v, space));
+        /* compared as signed bytes: what is below ' ' are the control characters and 0x80 to 0xff
+         */
+        __m128i special =
+            _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
+                         _mm_cmplt_epi8(v, space));
         int mask = _mm_movemask_epi8(special);
         if (mask)
             return p + __builtin_ctz((unsigned)mask);
@@ -130,17 +143,22 @@ static inline const char *skip_plain(const char *p, const char *end) {
             break;
     }
 #endif
-    while (p < end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
+    while (p < end && (unsigned char)*p >= ' ' && (unsigned char)*p < 0x80 && *p != '"' &&
+           *p != '\\')
         p++;
     return p;
 }
 
-/* The length of the UTF-8 sequence at p (its lead byte is not ASCII); 0 when it is broken. RFC 3629 section 4. */
+/* The length of the UTF-8 sequence at p (its lead byte is not ASCII); 0 when it is broken. RFC 3629
+ * section 4. */
 static unsigned utf8_length(const char *text, const char *end) {
     const unsigned char *p = (const unsigned char *)text;
     size_t room = (size_t)(end - text);
     unsigned char lead = p[0], low = 0x80, high = 0xbf; /* bounds of the second byte */
-    unsigned n = lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+    unsigned n = lead >= 0xc2 && lead <= 0xdf   ? 2
+                 : lead >= 0xe0 && lead <= 0xef ? 3
+                 : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                                : 0;
     if (n == 0 || room < n)
         return 0;
     if (lead == 0xe0)
@@ -160,7 +178,10 @@ static unsigned utf8_length(const char *text, const char *end) {
 }
 
 static int hex_digit(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* Four hex digits at p, or -1. */
@@ -196,7 +217,8 @@ static char *put_utf8(char *out, unsigned code) {
     return out;
 }
 
-/* One \uXXXX (or a surrogate pair of them) at p; returns what follows it, or NULL after an error. */
+/* One \uXXXX (or a surrogate pair of them) at p; returns what follows it, or NULL after an error.
+ */
 static const char *decode_unicode(reader *r, const char *p, const char *end, char **out) {
     int code = hex_quad(p + 2, end);
     if (code < 0) {
@@ -207,16 +229,19 @@ static const char *decode_unicode(reader *r, const char *p, const char *end, cha
         *out = put_utf8(*out, (unsigned)code);
         return p + 6;
     }
-    int low = code <= 0xdbff && end - p >= 8 && p[6] == '\\' && p[7] == 'u' ? hex_quad(p + 8, end) : -1;
+    int low =
+        code <= 0xdbff && end - p >= 8 && p[6] == '\\' && p[7] == 'u' ? hex_quad(p + 8, end) : -1;
     if (low < 0xdc00 || low > 0xdfff) {
-        fail(r, p, "\\u%04x is half of a surrogate pair: the other half is missing", (unsigned)code);
+        fail(r, p, "\\u%04x is half of a surrogate pair: the other half is missing",
+             (unsigned)code);
         return NULL;
     }
     *out = put_utf8(*out, 0x10000u + ((unsigned)(code - 0xd800) << 10) + (unsigned)(low - 0xdc00));
     return p + 12;
 }
 
-/* Decodes the escapes of [p, end), the inside of a string, into the arena. Decoding never makes it longer. */
+/* Decodes the escapes of [p, end), the inside of a string, into the arena. Decoding never makes it
+ * longer. */
 static bool decode_escapes(reader *r, const char *p, const char *end, tu_str *ret) {
     char *start = tu_arena_alloc(r->arena, (size_t)(end - p)), *out = start;
     if (!start)
@@ -237,7 +262,8 @@ static bool decode_escapes(reader *r, const char *p, const char *end, tu_str *re
                 return false;
         } else {
             char room[24];
-            return fail(r, p, "%s can't be escaped in a string (write \\\\ for a backslash)", found(r, p + 1, room));
+            return fail(r, p, "%s can't be escaped in a string (write \\\\ for a backslash)",
+                        found(r, p + 1, room));
         }
     }
     *ret = (tu_str){start, (size_t)(out - start)};
@@ -274,10 +300,12 @@ static bool read_string(reader *r, tu_str *ret) {
         }
     }
     r->next = r->end;
-    return r->cut ? fail_expected(r, "'\"'") : fail(r, start - 1, "the string that begins here has no closing quote");
+    return r->cut ? fail_expected(r, "'\"'")
+                  : fail(r, start - 1, "the string that begins here has no closing quote");
 }
 
-/* --- numbers and words --------------------------------------------------------------------------------------------- */
+/* --- numbers and words
+ * --------------------------------------------------------------------------------------------- */
 
 static inline const char *skip_digits(const char *p, const char *end) {
     while (p < end && (unsigned)(*p - '0') <= 9)
@@ -344,9 +372,11 @@ static bool read_word(reader *r, tu_value *out) {
         size_t n;
         tu_type type;
         bool boolean;
-    } words[] = {{"true", 4, TU_BOOL, true}, {"false", 5, TU_BOOL, false}, {"null", 4, TU_NULL, false}};
+    } words[] = {
+        {"true", 4, TU_BOOL, true}, {"false", 5, TU_BOOL, false}, {"null", 4, TU_NULL, false}};
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if ((size_t)(r->end - r->next) >= words[i].n && memcmp(r->next, words[i].text, words[i].n) == 0) {
+        if ((size_t)(r->end - r->next) >= words[i].n &&
+            memcmp(r->next, words[i].text, words[i].n) == 0) {
             out->type = (uint8_t)words[i].type;
             out->boolean = words[i].boolean;
             r->next += words[i].n;
@@ -356,11 +386,15 @@ static bool read_word(reader *r, tu_value *out) {
     return fail_expected(r, "a value");
 }
 
-/* --- maps and lists -------------------------------------------------------------------------------------------------- */
+/* --- maps and lists
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static bool fail_duplicate(reader *r, const tu_member *first, const tu_member *second) {
-    return fail(r, r->begin + second->key_begin, "the key \"%.*s%s\" stands twice in this map: first in line %lld",
-                (int)(second->key.n > 80 ? 80 : second->key.n), second->key.p, second->key.n > 80 ? "..." : "",
+    return fail(r, r->begin + second->key_begin,
+                "the key \"%.*s%s\" stands twice in this map: first in line %lld",
+                (int)(second->key.n > 80 ? 80 : second->key.n), second->key.p,
+                second->key.n > 80 ? "..." : "",
                 (long long)line_of(r, r->begin + first->key_begin));
 }
 
@@ -378,7 +412,9 @@ static bool close_map(reader *r, size_t base, tu_value *out) {
 static bool read_member(reader *r, tu_member *m) {
     skip_space(r);
     if (!at_byte(r, '"'))
-        return fail_expected(r, at_byte(r, '}') ? "a key behind the comma (trailing commas are not JSON)" : "a key in quotes");
+        return fail_expected(r, at_byte(r, '}')
+                                    ? "a key behind the comma (trailing commas are not JSON)"
+                                    : "a key in quotes");
     m->key_line = r->line;
     m->key_begin = (uint32_t)(r->next - r->begin);
     if (!read_string(r, &m->key))
@@ -481,13 +517,16 @@ static bool read_value(reader *r, tu_value *out) {
         ok = read_container(r, out);
         break;
     default:
-        ok = *r->next == '-' || (*r->next >= '0' && *r->next <= '9') ? read_number(r, out) : read_word(r, out);
+        ok = *r->next == '-' || (*r->next >= '0' && *r->next <= '9') ? read_number(r, out)
+                                                                     : read_word(r, out);
     }
     out->end = (uint32_t)(r->next - r->begin);
     return ok;
 }
 
-/* --- the whole ---------------------------------------------------------------------------------------------------------- */
+/* --- the whole
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* How much of the text a copy has to hold: with PREFIX not what stands behind the value. */
 static size_t needed(tu_str text, unsigned flags) {
@@ -502,9 +541,10 @@ tu_rc tu_json_parse(tu_arena *a, tu_str text, unsigned flags, const char *file, 
     reader r = {.arena = a, .file = file, .error = error};
     if (text.n > TU_LIMIT_DOCUMENT_BYTES) {
         if (!(flags & TU_JSON_PREFIX))
-            return tu_error_set_at(error, TU_EINVALID, file, 0, 0,
-                                   "the document has %zu bytes, more than %u (TU_LIMIT_DOCUMENT_BYTES)", text.n,
-                                   TU_LIMIT_DOCUMENT_BYTES);
+            return tu_error_set_at(
+                error, TU_EINVALID, file, 0, 0,
+                "the document has %zu bytes, more than %u (TU_LIMIT_DOCUMENT_BYTES)", text.n,
+                TU_LIMIT_DOCUMENT_BYTES);
         text.n = TU_LIMIT_DOCUMENT_BYTES;
         r.cut = true;
     }
@@ -524,7 +564,9 @@ tu_rc tu_json_parse(tu_arena *a, tu_str text, unsigned flags, const char *file, 
     if (!root)
         fail_memory(&r);
     else if (text.n >= 3 && memcmp(r.begin, "\xef\xbb\xbf", 3) == 0)
-        fail(&r, r.begin, "the text begins with a byte order mark, which JSON does not allow: save it as UTF-8 without BOM");
+        fail(&r, r.begin,
+             "the text begins with a byte order mark, which JSON does not allow: save it as UTF-8 "
+             "without BOM");
     else if (read_value(&r, root) && !(flags & TU_JSON_PREFIX)) {
         skip_space(&r);
         if (r.next < r.end)

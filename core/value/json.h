@@ -2,7 +2,8 @@
  * value/json.h: JSON text to values and back (RFC 8259).
  *
  * The reader is strict: UTF-8 checked, no BOM, no comments, no trailing commas, lone surrogates refused, duplicate keys are errors that
- * name both lines, depth, size and node count limited (base/limits.h). A NUL in a string (\u0000) is kept.
+ * name both lines, depth, size and node count limited (base/limits.h). A NUL in a string (\u0000) is kept. "-0" is the integer 0, as the
+ * API server reads it; every other number that isn't an int64 keeps its text ("-0.0", "1.50", "1e3").
  */
 #ifndef TU_VALUE_JSON_H
 #define TU_VALUE_JSON_H
@@ -31,7 +32,9 @@ typedef struct tu_json_scan {
     bool in_string, escaped, started;
 } tu_json_scan;
 /* Returns how many bytes of `bytes` belong to the value and sets *ret_complete when it ends there. Leading white
- * space and commas count. Objects and lists only. */
+ * space and commas count. Objects and lists only: when
+ * something else begins (the "]" behind the last one, say), it returns how many bytes stand before that, without *ret_complete. The state is
+ * ready for the next value after a complete one. */
 size_t tu_json_scan_feed(tu_json_scan *s, tu_str bytes, bool *ret_complete);
 
 #endif

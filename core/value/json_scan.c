@@ -1,13 +1,16 @@
 /*
  * value/json_scan.c: where one JSON value ends in a stream of bytes, without parsing it.
  *
- * Lists of objects are cut into objects here while they arrive, so every byte of a cluster passes. 64 bytes are looked at as four bit
- * masks (quotes, backslashes, opening and closing brackets); which bits lie inside strings comes from the running parity of the
- * unescaped quotes. The technique is that of simdjson (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019, 3.1.1).
- * Most blocks can't close the value (fewer closing brackets than levels are open): they only move the depth.
+ * Lists of objects are cut into objects here while they arrive, so every byte of a cluster passes.
+ * 64 bytes are looked at as four bit masks (quotes, backslashes, opening and closing brackets);
+ * which bits lie inside strings comes from the running parity of the unescaped quotes. The
+ * technique is that of simdjson (Langdale and Lemire, "Parsing gigabytes of JSON per second",
+ * 2019, 3.1.1). Most blocks can't close the value (fewer closing brackets than levels are open):
+ * they only move the depth.
  *
- * The scanner only counts brackets outside strings: it accepts texts that are not JSON, and the parser refuses them afterwards. It
- * agrees with the parser about the end of every text that is JSON, however the text is cut (tests/fuzz/fuzz_json_scan.c).
+ * The scanner only counts brackets outside strings: it accepts texts that are not JSON, and the
+ * parser refuses them afterwards. It agrees with the parser about the end of every text that is
+ * JSON, however the text is cut (tests/fuzz/fuzz_json_scan.c).
  */
 #include "value/json.h"
 
@@ -25,8 +28,9 @@ typedef struct masks {
 static masks classify(const char *p) {
     masks m = {0};
 #if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), lower = _mm_set1_epi8(0x20),
-                  open = _mm_set1_epi8('{'), close = _mm_set1_epi8('}');
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'),
+                  lower = _mm_set1_epi8(0x20), open = _mm_set1_epi8('{'),
+                  close = _mm_set1_epi8('}');
     for (unsigned i = 0; i < BLOCK; i += 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
         __m128i folded = _mm_or_si128(v, lower); /* '[' becomes '{' and ']' becomes '}' */
@@ -47,7 +51,8 @@ static masks classify(const char *p) {
     return m;
 }
 
-/* Which bytes are escaped by the backslash before them. *carry: is the first one, and will the next block's first be? */
+/* Which bytes are escaped by the backslash before them. *carry: is the first one, and will the next
+ * block's first be? */
 static uint64_t escaped_bytes(uint64_t backslashes, bool *carry) {
     const uint64_t even = UINT64_C(0x5555555555555555);
     if (!backslashes) {
@@ -57,20 +62,23 @@ static uint64_t escaped_bytes(uint64_t backslashes, bool *carry) {
     }
     backslashes &= ~(uint64_t)*carry;
     uint64_t follows = backslashes << 1 | *carry;
-    /* Adding the starts of runs at odd positions lets the carry run through each run: it comes out at its end */
+    /* Adding the starts of runs at odd positions lets the carry run through each run: it comes out
+     * at its end */
     uint64_t odd_starts = backslashes & ~even & ~follows, runs_end;
     *carry = __builtin_add_overflow(odd_starts, backslashes, &runs_end);
     return (even ^ runs_end << 1) & follows;
 }
 
-/* Bit i of the result: parity of the bits 0..i. Between an opening quote and its closing one it is 1. */
+/* Bit i of the result: parity of the bits 0..i. Between an opening quote and its closing one it
+ * is 1. */
 static uint64_t running_parity(uint64_t bits) {
     for (unsigned shift = 1; shift < 64; shift *= 2)
         bits ^= bits << shift;
     return bits;
 }
 
-/* Goes through the brackets of a block one by one. Returns the length up to the end of the value, or 0. */
+/* Goes through the brackets of a block one by one. Returns the length up to the end of the value,
+ * or 0. */
 static size_t walk_brackets(tu_json_scan *s, uint64_t opening, uint64_t closing) {
     for (uint64_t rest = opening | closing; rest; rest &= rest - 1) {
         unsigned at = (unsigned)__builtin_ctzll(rest);

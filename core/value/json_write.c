@@ -1,8 +1,8 @@
 /*
  * value/json_write.c: values as JSON text: compact, for people, or canonical.
  *
- * Sealed values come out as "<sealed>". Only tu_json_write_secrets() writes what they hold, and it is called only where
- * the body of an apply call is made; keep it so.
+ * Sealed values come out as "<sealed>". Only tu_json_write_secrets() writes what they hold, and it
+ * is called only where the body of an apply call is made; keep it so.
  */
 #include "base/mem.h"
 #include "value/json.h"

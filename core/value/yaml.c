@@ -1,15 +1,18 @@
 /*
  * value/yaml.c: YAML text to values: libyaml's events, composed by our own rules.
  *
- * libyaml finds the structure. What is added here: what scalars mean (yaml_scalar.c), keys as JSON has them, duplicate keys, anchors and
- * merge keys within a budget, limits, spans in bytes, and messages that a person can act on (yaml_error.c).
+ * libyaml finds the structure. What is added here: what scalars mean (yaml_scalar.c), keys as JSON
+ * has them, duplicate keys, anchors and merge keys within a budget, limits, spans in bytes, and
+ * messages that a person can act on (yaml_error.c).
  *
  * Invariants:
- *   - `event` is the current event. compose_node() is called at the first event of a node and leaves at its last one.
- *   - libyaml's marks count characters. A cursor that walks along the text turns them into bytes and lines; marks grow with the
- *     events, so the walk is linear.
- *   - An alias is a deep copy of what the anchor named, counted against TU_LIMIT_YAML_ALIAS_NODES before it is made, so that a
- *     bomb of aliases costs no more than the budget. Only complete nodes have names: no value contains itself.
+ *   - `event` is the current event. compose_node() is called at the first event of a node and
+ * leaves at its last one.
+ *   - libyaml's marks count characters. A cursor that walks along the text turns them into bytes
+ * and lines; marks grow with the events, so the walk is linear.
+ *   - An alias is a deep copy of what the anchor named, counted against TU_LIMIT_YAML_ALIAS_NODES
+ * before it is made, so that a bomb of aliases costs no more than the budget. Only complete nodes
+ * have names: no value contains itself.
  */
 #include "value/yaml.h"
 
@@ -58,7 +61,9 @@ typedef struct composer {
 
 static bool compose_node(composer *c, tu_value *out);
 
-/* --- places ------------------------------------------------------------------------------------------------------------ */
+/* --- places
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static size_t sequence_length(unsigned char lead) {
     return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
@@ -86,7 +91,8 @@ static void step_back(composer *c) {
     c->at.characters--;
 }
 
-/* Moves the cursor to a character. Marks go back only by a little: from behind an empty value's tag to its mark. */
+/* Moves the cursor to a character. Marks go back only by a little: from behind an empty value's tag
+ * to its mark. */
 static void move_to(composer *c, size_t character) {
     while (c->at.characters > character)
         step_back(c);
@@ -121,13 +127,16 @@ static void set_begin(composer *c, tu_value *v, bool properties) {
     v->begin = (uint32_t)(c->part.offset + c->at.bytes);
 }
 
-/* Notes where the current event ends. Not for the ends of block maps and lists, which lie at the token behind them. */
+/* Notes where the current event ends. Not for the ends of block maps and lists, which lie at the
+ * token behind them. */
 static void note_end(composer *c) {
     move_to(c, c->event.end_mark.index);
     c->end = (uint32_t)(c->part.offset + c->at.bytes);
 }
 
-/* --- errors ------------------------------------------------------------------------------------------------------------ */
+/* --- errors
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool fail_memory(composer *c) {
     if (c->rc == TU_OK)
@@ -146,14 +155,16 @@ fail_at(composer *c, size_t offset, const char *hint, const char *format, ...) {
     int64_t line = c->part.line;
     for (size_t i = 0; i < offset && i < c->part.text.n; i++)
         line += c->part.text.p[i] == '\n';
-    c->rc = tu_error_set_at(c->error, TU_EINVALID, c->file, line, tu_text_column(c->part.text, offset), "%s", message);
+    c->rc = tu_error_set_at(c->error, TU_EINVALID, c->file, line,
+                            tu_text_column(c->part.text, offset), "%s", message);
     if (hint)
         tu_error_hint(c->error, "%s", hint);
     return false;
 }
 
 /* At the beginning of the current event. */
-#define FAIL(c, hint, ...) (move_to((c), (c)->event.start_mark.index), fail_at((c), (c)->at.bytes, (hint), __VA_ARGS__))
+#define FAIL(c, hint, ...)                                                                         \
+    (move_to((c), (c)->event.start_mark.index), fail_at((c), (c)->at.bytes, (hint), __VA_ARGS__))
 
 /* Puts the place of the current event to an error that a scalar's reading set. */
 static bool fail_scalar(composer *c, tu_error *e) {
@@ -179,7 +190,9 @@ static bool next_event(composer *c) {
     return fail_at(c, c->at.bytes, p.hint, "%s", p.message);
 }
 
-/* --- anchors ----------------------------------------------------------------------------------------------------------- */
+/* --- anchors
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 static anchor **anchor_bucket(composer *c, tu_str name) {
     return &c->anchors[tu_hash64(name) % ANCHOR_BUCKETS];
@@ -192,13 +205,15 @@ static anchor *find_anchor(composer *c, tu_str name) {
     return a;
 }
 
-/* An anchor of the current event; *ret stays NULL when it has none. A later one of the same name replaces the earlier. */
+/* An anchor of the current event; *ret stays NULL when it has none. A later one of the same name
+ * replaces the earlier. */
 static bool open_anchor(composer *c, const yaml_char_t *name, anchor **ret) {
     *ret = NULL;
     if (!name)
         return true;
     if (++c->anchor_count > TU_LIMIT_YAML_ANCHORS)
-        return FAIL(c, NULL, "more than %u anchors in one document (TU_LIMIT_YAML_ANCHORS)", TU_LIMIT_YAML_ANCHORS);
+        return FAIL(c, NULL, "more than %u anchors in one document (TU_LIMIT_YAML_ANCHORS)",
+                    TU_LIMIT_YAML_ANCHORS);
     anchor *a = tu_arena_zalloc(c->arena, sizeof(*a));
     if (!a)
         return fail_memory(c);
@@ -222,9 +237,12 @@ static void close_anchor(anchor *a, const tu_value *v) {
 /* A deep copy of what an anchor names: members and items anew, strings shared. */
 static bool expand(composer *c, const tu_value *v, unsigned depth, tu_value *out) {
     if (++c->expanded_nodes > TU_LIMIT_YAML_ALIAS_NODES)
-        return FAIL(c, NULL, "aliases add more than %u values (TU_LIMIT_YAML_ALIAS_NODES)", TU_LIMIT_YAML_ALIAS_NODES);
+        return FAIL(c, NULL, "aliases add more than %u values (TU_LIMIT_YAML_ALIAS_NODES)",
+                    TU_LIMIT_YAML_ALIAS_NODES);
     if (depth > TU_LIMIT_DEPTH)
-        return FAIL(c, NULL, "nested deeper than %u levels once aliases are expanded (TU_LIMIT_DEPTH)", TU_LIMIT_DEPTH);
+        return FAIL(c, NULL,
+                    "nested deeper than %u levels once aliases are expanded (TU_LIMIT_DEPTH)",
+                    TU_LIMIT_DEPTH);
     *out = *v;
     out->flags |= TU_VALUE_EXPANDED;
     if (v->type == TU_LIST && v->list.n) {
@@ -251,7 +269,9 @@ static const anchor *named_anchor(composer *c) {
     const char *name = (const char *)c->event.data.alias.anchor;
     const anchor *a = find_anchor(c, tu_str_c(name));
     if (!a)
-        FAIL(c, "an anchor (&name) has to stand before its aliases, in the same document; put a value that begins with * in quotes",
+        FAIL(c,
+             "an anchor (&name) has to stand before its aliases, in the same document; put a value "
+             "that begins with * in quotes",
              "there is no anchor &%s before this", name);
     else if (!a->complete)
         FAIL(c, NULL, "the alias *%s stands inside the value that it names", name);
@@ -260,17 +280,26 @@ static const anchor *named_anchor(composer *c) {
 
 static bool compose_alias(composer *c, tu_value *out) {
     const anchor *a = named_anchor(c);
-    if (!a || !expand(c, &a->value, c->depth + (a->value.type == TU_MAP || a->value.type == TU_LIST), out))
+    if (!a || !expand(c, &a->value,
+                      c->depth + (a->value.type == TU_MAP || a->value.type == TU_LIST), out))
         return false;
     note_end(c);
     return true;
 }
 
-/* --- scalars and tags --------------------------------------------------------------------------------------------------- */
+/* --- scalars and tags
+ * ---------------------------------------------------------------------------------------------------
+ */
 
-static bool fail_tag(composer *c, const char *tag) {
-    return FAIL(c, "only the core tags are known: !!str !!int !!float !!bool !!null !!map !!seq !!binary",
-                "the tag %.100s is not known here", tag);
+/* kind: what the tag stands at. */
+static bool fail_tag(composer *c, const char *tag, const char *kind) {
+    bool core = strncmp(tag, CORE_TAG, strlen(CORE_TAG)) == 0;
+    return FAIL(
+        c,
+        "only the core tags are known: !!str !!int !!float !!bool !!null !!binary for scalars, "
+        "!!map, !!seq",
+        "the tag %s%.100s can't stand at a %s", core ? "!!" : "",
+        core ? tag + strlen(CORE_TAG) : tag, kind);
 }
 
 /* binary: *ret_binary is set instead of a tag */
@@ -278,8 +307,9 @@ static bool scalar_tag(composer *c, const char *tag, tu_scalar_tag *ret, bool *r
     static const struct {
         const char *name;
         tu_scalar_tag tag;
-    } tags[] = {{CORE_TAG "str", TU_TAG_STR},     {CORE_TAG "int", TU_TAG_INT},   {CORE_TAG "float", TU_TAG_FLOAT},
-                {CORE_TAG "bool", TU_TAG_BOOL},   {CORE_TAG "null", TU_TAG_NULL}, {"!", TU_TAG_STR},
+    } tags[] = {{CORE_TAG "str", TU_TAG_STR},     {CORE_TAG "int", TU_TAG_INT},
+                {CORE_TAG "float", TU_TAG_FLOAT}, {CORE_TAG "bool", TU_TAG_BOOL},
+                {CORE_TAG "null", TU_TAG_NULL},   {"!", TU_TAG_STR},
                 {CORE_TAG "binary", TU_TAG_STR}};
     *ret = TU_TAG_NONE;
     *ret_binary = false;
@@ -292,7 +322,7 @@ static bool scalar_tag(composer *c, const char *tag, tu_scalar_tag *ret, bool *r
             return true;
         }
     }
-    return fail_tag(c, tag);
+    return fail_tag(c, tag, "scalar");
 }
 
 /* !!binary is base64 of what the string holds. JSON has text only, so it has to be UTF-8. */
@@ -305,7 +335,8 @@ static bool decode_binary(composer *c, tu_str *text) {
         return FAIL(c, NULL, "!!binary is not followed by base64");
     *text = (tu_str){(const char *)bytes, (size_t)n};
     if (!tu_utf8_valid(*text))
-        return FAIL(c, "in a Secret or ConfigMap, write it as base64 text without the tag", "!!binary holds bytes that are not UTF-8: JSON has no place for them");
+        return FAIL(c, "in a Secret or ConfigMap, write it as base64 text without the tag",
+                    "!!binary holds bytes that are not UTF-8: JSON has no place for them");
     return true;
 }
 
@@ -317,7 +348,8 @@ static bool scalar_parts(composer *c, tu_str *text, tu_scalar_tag *tag, bool *pl
     if (!scalar_tag(c, (const char *)c->event.data.scalar.tag, tag, &binary))
         return false;
     if (*plain && memmem(text->p, text->n, "\xef\xbb\xbf", 3))
-        return FAIL(c, "were two files put together? remove it", "a byte order mark stands in the middle of the text");
+        return FAIL(c, "were two files put together? remove it",
+                    "a byte order mark stands in the middle of the text");
     return binary ? decode_binary(c, text) : true;
 }
 
@@ -342,11 +374,14 @@ static bool compose_scalar(composer *c, tu_value *out) {
     return true;
 }
 
-/* --- lists and maps ------------------------------------------------------------------------------------------------------ */
+/* --- lists and maps
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static bool collection_tag(composer *c, const yaml_char_t *tag, const char *expected) {
-    return !tag || strcmp((const char *)tag, "!") == 0 || strcmp((const char *)tag, expected) == 0 ||
-           fail_tag(c, (const char *)tag);
+    const char *name = (const char *)tag;
+    return !tag || strcmp(name, "!") == 0 || strcmp(name, expected) == 0 ||
+           fail_tag(c, name, strcmp(expected, YAML_MAP_TAG) == 0 ? "map" : "list");
 }
 
 static bool enter(composer *c) {
@@ -366,7 +401,8 @@ static void leave(composer *c, bool flow, tu_value *out) {
 
 static bool compose_list(composer *c, tu_value *out) {
     anchor *a;
-    const yaml_char_t *name = c->event.data.sequence_start.anchor, *tag = c->event.data.sequence_start.tag;
+    const yaml_char_t *name = c->event.data.sequence_start.anchor,
+                      *tag = c->event.data.sequence_start.tag;
     bool flow = c->event.data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE;
     if (!enter(c) || !collection_tag(c, tag, YAML_SEQ_TAG) || !open_anchor(c, name, &a))
         return false;
@@ -376,7 +412,8 @@ static bool compose_list(composer *c, tu_value *out) {
     size_t base = c->children.used;
     while (next_event(c) && c->event.type != YAML_SEQUENCE_END_EVENT) {
         tu_value item;
-        tu_value *place = compose_node(c, &item) ? tu_collect_push(&c->children, sizeof(item)) : NULL;
+        tu_value *place =
+            compose_node(c, &item) ? tu_collect_push(&c->children, sizeof(item)) : NULL;
         if (!place)
             return fail_memory(c);
         *place = item;
@@ -418,8 +455,9 @@ static bool compose_key(composer *c, tu_member *m) {
     anchor *a;
     tu_value place = {0};
     if (c->event.type == YAML_SEQUENCE_START_EVENT || c->event.type == YAML_MAPPING_START_EVENT)
-        return FAIL(c, "is this a template ({{ ... }})? render it first, or put the value in quotes",
-                    "a %s can't be a key", c->event.type == YAML_MAPPING_START_EVENT ? "map" : "list");
+        return FAIL(
+            c, "is this a template ({{ ... }})? render it first, or put the value in quotes",
+            "a %s can't be a key", c->event.type == YAML_MAPPING_START_EVENT ? "map" : "list");
     bool alias = c->event.type == YAML_ALIAS_EVENT;
     const yaml_char_t *name = alias ? NULL : c->event.data.scalar.anchor;
     set_begin(c, &place, !alias && (name || c->event.data.scalar.tag));
@@ -444,7 +482,8 @@ static bool is_merge_key(const composer *c) {
         memcmp(c->event.data.scalar.value, "<<", 2) != 0)
         return false;
     const char *tag = (const char *)c->event.data.scalar.tag;
-    return tag ? strcmp(tag, CORE_TAG "merge") == 0 : c->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    return tag ? strcmp(tag, CORE_TAG "merge") == 0
+               : c->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 }
 
 static bool push_merged(composer *c, const tu_value *map) {
@@ -477,7 +516,9 @@ static bool compose_merge(composer *c) {
         return fail_at(c, offset, NULL, "<< needs a map or a list of maps");
     /* where the last one wins, the first of the list has to be the last that is merged */
     for (uint32_t i = 0; i < source.list.n; i++)
-        if (!push_merged(c, &source.list.items[c->reading == TU_YAML_KUBERNETES ? source.list.n - 1 - i : i]))
+        if (!push_merged(
+                c,
+                &source.list.items[c->reading == TU_YAML_KUBERNETES ? source.list.n - 1 - i : i]))
             return false;
     return true;
 }
@@ -498,13 +539,15 @@ static bool compose_member(composer *c) {
 static bool close_map(composer *c, size_t base, tu_value *out) {
     uint32_t n = (uint32_t)((c->children.used - base) / sizeof(tu_member)), pair[2];
     tu_member *members = (tu_member *)(void *)(c->children.bytes + base);
-    tu_rc rc = tu_members_unique(members, &n, c->reading == TU_YAML_STRICT ? TU_MERGE_EXPLICIT_WINS : TU_MERGE_LAST_WINS,
-                                 pair);
+    tu_rc rc = tu_members_unique(
+        members, &n, c->reading == TU_YAML_STRICT ? TU_MERGE_EXPLICIT_WINS : TU_MERGE_LAST_WINS,
+        pair);
     if (rc == TU_EINVALID) {
         const tu_member *first = &members[pair[0]], *second = &members[pair[1]];
         return fail_at(c, second->key_begin - c->part.offset, NULL,
-                       "the key '%.*s%s' stands twice in this map: first in line %u", (int)(second->key.n > 80 ? 80 : second->key.n),
-                       second->key.p, second->key.n > 80 ? "..." : "", first->key_line);
+                       "the key '%.*s%s' stands twice in this map: first in line %u",
+                       (int)(second->key.n > 80 ? 80 : second->key.n), second->key.p,
+                       second->key.n > 80 ? "..." : "", first->key_line);
     }
     if (rc != TU_OK)
         return fail_memory(c);
@@ -516,7 +559,8 @@ static bool close_map(composer *c, size_t base, tu_value *out) {
 
 static bool compose_map(composer *c, tu_value *out) {
     anchor *a;
-    const yaml_char_t *name = c->event.data.mapping_start.anchor, *tag = c->event.data.mapping_start.tag;
+    const yaml_char_t *name = c->event.data.mapping_start.anchor,
+                      *tag = c->event.data.mapping_start.tag;
     bool flow = c->event.data.mapping_start.style == YAML_FLOW_MAPPING_STYLE;
     if (!enter(c) || !collection_tag(c, tag, YAML_MAP_TAG) || !open_anchor(c, name, &a))
         return false;
@@ -554,12 +598,15 @@ static bool compose_node(composer *c, tu_value *out) {
     }
 }
 
-/* --- the whole ------------------------------------------------------------------------------------------------------------ */
+/* --- the whole
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 /* Is there nothing between the document's markers? (`null` and `~` are something.) */
 static bool is_nothing(const composer *c) {
-    return c->event.type == YAML_SCALAR_EVENT && c->event.data.scalar.length == 0 && !c->event.data.scalar.tag &&
-           !c->event.data.scalar.anchor && c->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    return c->event.type == YAML_SCALAR_EVENT && c->event.data.scalar.length == 0 &&
+           !c->event.data.scalar.tag && !c->event.data.scalar.anchor &&
+           c->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 }
 
 static bool compose_document(composer *c, tu_value **ret) {
@@ -600,8 +647,9 @@ static void move_json(tu_value *v, const tu_yaml_part *part) {
     }
 }
 
-/* Most of JSON is YAML, but libyaml is slow on it and knows neither surrogate pairs nor keys over 1024 bytes. So what looks like JSON
- * is tried as such first. False: it isn't JSON (it may still be YAML in flow style), or memory is exhausted. */
+/* Most of JSON is YAML, but libyaml is slow on it and knows neither surrogate pairs nor keys over
+ * 1024 bytes. So what looks like JSON is tried as such first. False: it isn't JSON (it may still be
+ * YAML in flow style), or memory is exhausted. */
 static bool parse_as_json(tu_arena *a, tu_yaml_part part, tu_value **ret) {
     size_t i = 0;
     while (i < part.text.n && strchr(" \t\r\n", part.text.p[i]) && part.text.p[i])
@@ -614,14 +662,15 @@ static bool parse_as_json(tu_arena *a, tu_yaml_part part, tu_value **ret) {
     return true;
 }
 
-tu_rc tu_yaml_parse(tu_arena *a, tu_yaml_part part, tu_yaml_reading reading, const char *file, tu_value **ret,
-                    tu_error **error) {
+tu_rc tu_yaml_parse(tu_arena *a, tu_yaml_part part, tu_yaml_reading reading, const char *file,
+                    tu_value **ret, tu_error **error) {
     if (part.text.n > TU_LIMIT_DOCUMENT_BYTES)
         return tu_error_set_at(error, TU_EINVALID, file, part.line, 1,
-                               "the document has %zu bytes, more than %u (TU_LIMIT_DOCUMENT_BYTES)", part.text.n,
-                               TU_LIMIT_DOCUMENT_BYTES);
+                               "the document has %zu bytes, more than %u (TU_LIMIT_DOCUMENT_BYTES)",
+                               part.text.n, TU_LIMIT_DOCUMENT_BYTES);
     if (part.offset > UINT32_MAX - TU_LIMIT_DOCUMENT_BYTES)
-        return tu_error_set_at(error, TU_EINVALID, file, part.line, 1, "the stream is larger than 4 GiB");
+        return tu_error_set_at(error, TU_EINVALID, file, part.line, 1,
+                               "the stream is larger than 4 GiB");
     if (parse_as_json(a, part, ret))
         return TU_OK;
     composer *c = tu_calloc(1, sizeof(*c));
@@ -632,7 +681,8 @@ tu_rc tu_yaml_parse(tu_arena *a, tu_yaml_part part, tu_yaml_reading reading, con
         return tu_error_memory(error);
     }
     yaml_parser_set_encoding(&c->parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&c->parser, (const unsigned char *)(part.text.p ? part.text.p : ""), part.text.n);
+    yaml_parser_set_input_string(
+        &c->parser, (const unsigned char *)(part.text.p ? part.text.p : ""), part.text.n);
     c->part = part;
     c->at.line = part.line;
     c->arena = a;

@@ -9,7 +9,7 @@
 #include "base/str.h"
 
 typedef struct tu_yaml_problem {
-    size_t at;     /* where: a character index, or a byte offset when in_bytes */
+    size_t at; /* where: a character index, or a byte offset when in_bytes */
     bool in_bytes;
     char message[200];
     const char *hint; /* or NULL */

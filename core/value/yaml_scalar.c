@@ -1,13 +1,14 @@
 /*
  * value/yaml_scalar.c: what the text of a YAML scalar means, in the two readings of value/yaml.h.
  *
- * kubernetes: resolve() of go.yaml.in/yaml/v2 (resolve.go) followed by the JSON conversion of sigs.k8s.io/yaml 1.6, which is what
- *             kubectl, kustomize and the API server use. Timestamps and base 60 stay strings; floats go through a double,
- *             so 1.50 is 1.5, 3.0 is 3 and 1e400 (no double) is a string.
- * strict:     YAML 1.2.2 section 10.3.2, the core schema. Numbers keep their digits.
+ * kubernetes: resolve() of go.yaml.in/yaml/v2 (resolve.go) followed by the JSON conversion of
+ * sigs.k8s.io/yaml 1.6, which is what kubectl, kustomize and the API server use. Timestamps and
+ * base 60 stay strings; floats go through a double, so 1.50 is 1.5, 3.0 is 3 and 1e400 (no double)
+ * is a string. strict:     YAML 1.2.2 section 10.3.2, the core schema. Numbers keep their digits.
  *
- * What the Go modules answer stands as data in tests/unit/data/yaml/kubernetes.txt, made by tests/support/yaml-oracle. To
- * change a rule: add cases there, run the recipe, then come back here.
+ * What the Go modules answer stands as data in tests/unit/data/yaml/kubernetes.txt, made by
+ * tests/support/yaml-oracle. To change a rule: add cases there, run the recipe, then come back
+ * here.
  */
 #include "value/yaml_scalar.h"
 
@@ -24,7 +25,9 @@ typedef struct meaning {
     double number; /* floats and integers */
 } meaning;
 
-/* --- words ------------------------------------------------------------------------------------------------------------ */
+/* --- words
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static const struct word {
     const char *text;
@@ -32,19 +35,26 @@ static const struct word {
     bool boolean;
     bool strict; /* known to YAML 1.2 as well */
 } words[] = {
-    {"true", IS_BOOL, true, true},      {"True", IS_BOOL, true, true},     {"TRUE", IS_BOOL, true, true},
-    {"false", IS_BOOL, false, true},    {"False", IS_BOOL, false, true},   {"FALSE", IS_BOOL, false, true},
-    {"null", IS_NULL, false, true},     {"Null", IS_NULL, false, true},    {"NULL", IS_NULL, false, true},
-    {"~", IS_NULL, false, true},        {"", IS_NULL, false, true},        {"y", IS_BOOL, true, false},
-    {"Y", IS_BOOL, true, false},        {"yes", IS_BOOL, true, false},     {"Yes", IS_BOOL, true, false},
-    {"YES", IS_BOOL, true, false},      {"on", IS_BOOL, true, false},      {"On", IS_BOOL, true, false},
-    {"ON", IS_BOOL, true, false},       {"n", IS_BOOL, false, false},      {"N", IS_BOOL, false, false},
-    {"no", IS_BOOL, false, false},      {"No", IS_BOOL, false, false},     {"NO", IS_BOOL, false, false},
-    {"off", IS_BOOL, false, false},     {"Off", IS_BOOL, false, false},    {"OFF", IS_BOOL, false, false},
-    {".nan", IS_NOT_JSON, false, true}, {".NaN", IS_NOT_JSON, false, true}, {".NAN", IS_NOT_JSON, false, true},
-    {".inf", IS_NOT_JSON, false, true}, {".Inf", IS_NOT_JSON, false, true}, {".INF", IS_NOT_JSON, false, true},
-    {"+.inf", IS_NOT_JSON, false, true}, {"+.Inf", IS_NOT_JSON, false, true}, {"+.INF", IS_NOT_JSON, false, true},
-    {"-.inf", IS_NOT_JSON, false, true}, {"-.Inf", IS_NOT_JSON, false, true}, {"-.INF", IS_NOT_JSON, false, true},
+    {"true", IS_BOOL, true, true},       {"True", IS_BOOL, true, true},
+    {"TRUE", IS_BOOL, true, true},       {"false", IS_BOOL, false, true},
+    {"False", IS_BOOL, false, true},     {"FALSE", IS_BOOL, false, true},
+    {"null", IS_NULL, false, true},      {"Null", IS_NULL, false, true},
+    {"NULL", IS_NULL, false, true},      {"~", IS_NULL, false, true},
+    {"", IS_NULL, false, true},          {"y", IS_BOOL, true, false},
+    {"Y", IS_BOOL, true, false},         {"yes", IS_BOOL, true, false},
+    {"Yes", IS_BOOL, true, false},       {"YES", IS_BOOL, true, false},
+    {"on", IS_BOOL, true, false},        {"On", IS_BOOL, true, false},
+    {"ON", IS_BOOL, true, false},        {"n", IS_BOOL, false, false},
+    {"N", IS_BOOL, false, false},        {"no", IS_BOOL, false, false},
+    {"No", IS_BOOL, false, false},       {"NO", IS_BOOL, false, false},
+    {"off", IS_BOOL, false, false},      {"Off", IS_BOOL, false, false},
+    {"OFF", IS_BOOL, false, false},      {".nan", IS_NOT_JSON, false, true},
+    {".NaN", IS_NOT_JSON, false, true},  {".NAN", IS_NOT_JSON, false, true},
+    {".inf", IS_NOT_JSON, false, true},  {".Inf", IS_NOT_JSON, false, true},
+    {".INF", IS_NOT_JSON, false, true},  {"+.inf", IS_NOT_JSON, false, true},
+    {"+.Inf", IS_NOT_JSON, false, true}, {"+.INF", IS_NOT_JSON, false, true},
+    {"-.inf", IS_NOT_JSON, false, true}, {"-.Inf", IS_NOT_JSON, false, true},
+    {"-.INF", IS_NOT_JSON, false, true},
 };
 
 static bool is_word(tu_str text, tu_yaml_reading reading, meaning *ret) {
@@ -59,24 +69,31 @@ static bool is_word(tu_str text, tu_yaml_reading reading, meaning *ret) {
     return false;
 }
 
-/* --- numbers ------------------------------------------------------------------------------------------------------------ */
+/* --- numbers
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
 static int digit_value(char c) {
-    return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
+    return is_digit(c)            ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : 99;
 }
 
-/* Digits of a base as an integer; false when one isn't, when there is none, or when it doesn't fit 64 bits. */
+/* Digits of a base as an integer; false when one isn't, when there is none, or when it doesn't fit
+ * 64 bits. */
 static bool magnitude_of(const char *digits, unsigned base, uint64_t *ret) {
     uint64_t value = 0;
     if (!*digits)
         return false;
     for (const char *p = digits; *p; p++) {
         unsigned digit = (unsigned)digit_value(*p);
-        if (digit >= base || __builtin_mul_overflow(value, base, &value) || __builtin_add_overflow(value, digit, &value))
+        if (digit >= base || __builtin_mul_overflow(value, base, &value) ||
+            __builtin_add_overflow(value, digit, &value))
             return false;
     }
     *ret = value;
@@ -114,7 +131,8 @@ static bool is_integer(const char *text, tu_yaml_reading reading, meaning *ret) 
     return true;
 }
 
-/* ^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$ : go-yaml's yamlStyleFloat, and the core schema's float */
+/* ^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$ : go-yaml's yamlStyleFloat, and the core
+ * schema's float */
 static bool has_float_form(const char *p) {
     p += *p == '+' || *p == '-';
     const char *whole = p;
@@ -146,14 +164,17 @@ static meaning meaning_of_number(const char *text, tu_yaml_reading reading) {
     if (is_integer(text, reading, &m) || !has_float_form(text))
         return m;
     m.number = strtod(text, NULL);
-    /* no double can hold it: Go's ParseFloat fails and the text stays a string; strict keeps the digits as they are */
+    /* no double can hold it: Go's ParseFloat fails and the text stays a string; strict keeps the
+     * digits as they are */
     if (reading == TU_YAML_STRICT || !isinf(m.number))
         m.kind = IS_FLOAT;
     return m;
 }
 
-/* Does the text begin as a number does? Then *ret is a NUL-terminated copy, without underscores where go-yaml drops them. */
-static tu_rc number_text(tu_arena *a, tu_str text, tu_yaml_reading reading, char room[64], char **ret) {
+/* Does the text begin as a number does? Then *ret is a NUL-terminated copy, without underscores
+ * where go-yaml drops them. */
+static tu_rc number_text(tu_arena *a, tu_str text, tu_yaml_reading reading, char room[64],
+                         char **ret) {
     *ret = NULL;
     char first = text.n ? text.p[0] : 0;
     if (!is_digit(first) && first != '+' && first != '-' && first != '.')
@@ -183,16 +204,18 @@ static tu_rc meaning_of_plain(tu_arena *a, tu_str text, tu_yaml_reading reading,
 
 /* Would the other version of YAML read it as something else? */
 static bool readings_differ(meaning a, meaning b) {
-    bool both_numbers =
-        (a.kind == IS_INTEGER || a.kind == IS_FLOAT) && (b.kind == IS_INTEGER || b.kind == IS_FLOAT);
+    bool both_numbers = (a.kind == IS_INTEGER || a.kind == IS_FLOAT) &&
+                        (b.kind == IS_INTEGER || b.kind == IS_FLOAT);
     if (both_numbers)
         return a.number < b.number || a.number > b.number;
     return a.kind != b.kind;
 }
 
-/* --- numbers as JSON has them ---------------------------------------------------------------------------------------------- */
+/* --- numbers as JSON has them
+ * ---------------------------------------------------------------------------------------------- */
 
-/* The shortest digits that read back as the same double (or float, with 9 digits at most): Go's FormatFloat(-1). */
+/* The shortest digits that read back as the same double (or float, with 9 digits at most): Go's
+ * FormatFloat(-1). */
 typedef struct shortest {
     char digits[20]; /* without a point, d[0] is the first significant one */
     int n, exponent; /* value = d.ddd * 10^exponent */
@@ -201,6 +224,8 @@ typedef struct shortest {
 
 static shortest shortest_digits(double number, bool single) {
     char text[40];
+    if (single)
+        number = (double)(float)number;
     int most = single ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;
     for (int precision = 0; precision < most; precision++) {
         snprintf(text, sizeof(text), "%.*e", precision, number);
@@ -220,7 +245,8 @@ static shortest shortest_digits(double number, bool single) {
     return s;
 }
 
-/* exponent_digits: how many an exponent has at least ("1e-7" in JSON, "1e-07" in FormatFloat 'g'). */
+/* exponent_digits: how many an exponent has at least ("1e-7" in JSON, "1e-07" in FormatFloat 'g').
+ */
 static void format_number(shortest s, bool scientific, int exponent_digits, char out[64]) {
     static const char zeros[] = "000000000000000000000000";
     const char *sign = s.negative ? "-" : "";
@@ -250,7 +276,8 @@ static void key_number(double number, char out[64]) {
     format_number(s, !zero && (s.exponent < -4 || s.exponent >= 6), 2, out);
 }
 
-/* The digits as they were written, in JSON's grammar: "+.5" -> "0.5", "007.50e3" -> "7.50e3", "1." -> "1.0". */
+/* The digits as they were written, in JSON's grammar: "+.5" -> "0.5", "007.50e3" -> "7.50e3", "1."
+ * -> "1.0". */
 static char *exact_number(tu_arena *a, const char *text) {
     const char *sign = *text == '-' ? "-" : "";
     const char *p = text + (*text == '+' || *text == '-');
@@ -278,14 +305,16 @@ static bool fits_int64(meaning m) {
     return m.magnitude <= (uint64_t)INT64_MAX + m.negative;
 }
 
-static tu_rc set_number(tu_arena *a, tu_str text, meaning m, tu_yaml_reading reading, tu_value *v, tu_error **error) {
+static tu_rc set_number(tu_arena *a, tu_str text, meaning m, tu_yaml_reading reading, tu_value *v,
+                        tu_error **error) {
     char out[64], room[64], *copy;
     if (m.kind == IS_INTEGER && fits_int64(m)) {
         set_integer(v, m);
         return TU_OK;
     }
     if (m.kind == IS_INTEGER) {
-        snprintf(out, sizeof(out), "%s%llu", m.negative ? "-" : "", (unsigned long long)m.magnitude);
+        snprintf(out, sizeof(out), "%s%llu", m.negative ? "-" : "",
+                 (unsigned long long)m.magnitude);
         return set_number_text(a, v, out, error);
     }
     if (reading == TU_YAML_STRICT) {
@@ -304,33 +333,38 @@ static tu_rc set_number(tu_arena *a, tu_str text, meaning m, tu_yaml_reading rea
     return set_number_text(a, v, out, error);
 }
 
-/* --- the two entries ------------------------------------------------------------------------------------------------------- */
+/* --- the two entries
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static const char *const tag_names[] = {"", "!!str", "!!int", "!!float", "!!bool", "!!null"};
 
 /* What a scalar means by its tag and text. `plain` doesn't matter where a tag says what it is. */
-static tu_rc meaning_of(tu_arena *a, tu_str text, tu_scalar_tag tag, bool plain, tu_yaml_reading reading, meaning *ret,
-                        tu_error **error) {
+static tu_rc meaning_of(tu_arena *a, tu_str text, tu_scalar_tag tag, bool plain,
+                        tu_yaml_reading reading, meaning *ret, tu_error **error) {
     *ret = (meaning){.kind = IS_STRING};
     if (tag == TU_TAG_STR || (tag == TU_TAG_NONE && !plain))
         return TU_OK;
     if (meaning_of_plain(a, text, reading, ret) != TU_OK)
         return tu_error_memory(error);
     if (ret->kind == IS_NOT_JSON && tag != TU_TAG_INT && tag != TU_TAG_BOOL && tag != TU_TAG_NULL) {
-        tu_rc rc = tu_error_set(error, TU_EINVALID, "%.*s is a number that JSON doesn't have", TU_P(text));
+        tu_rc rc =
+            tu_error_set(error, TU_EINVALID, "%.*s is a number that JSON doesn't have", TU_P(text));
         tu_error_hint(error, "put it in quotes if it is text");
         return rc;
     }
     bool fits = tag == TU_TAG_NONE || (tag == TU_TAG_INT && ret->kind == IS_INTEGER) ||
                 (tag == TU_TAG_FLOAT && (ret->kind == IS_FLOAT || ret->kind == IS_INTEGER)) ||
-                (tag == TU_TAG_BOOL && ret->kind == IS_BOOL) || (tag == TU_TAG_NULL && ret->kind == IS_NULL);
+                (tag == TU_TAG_BOOL && ret->kind == IS_BOOL) ||
+                (tag == TU_TAG_NULL && ret->kind == IS_NULL);
     if (!fits)
-        return tu_error_set(error, TU_EINVALID, "'%.*s' is not what its tag %s says", (int)(text.n > 80 ? 80 : text.n),
-                            text.n ? text.p : "", tag_names[tag]);
+        return tu_error_set(error, TU_EINVALID, "'%.*s' is not what its tag %s says",
+                            (int)(text.n > 80 ? 80 : text.n), text.n ? text.p : "", tag_names[tag]);
     return TU_OK;
 }
 
-static tu_rc is_yaml11(tu_arena *a, tu_str text, meaning m, tu_yaml_reading reading, bool *ret, tu_error **error) {
+static tu_rc is_yaml11(tu_arena *a, tu_str text, meaning m, tu_yaml_reading reading, bool *ret,
+                       tu_error **error) {
     meaning other;
     tu_yaml_reading other_reading = reading == TU_YAML_STRICT ? TU_YAML_KUBERNETES : TU_YAML_STRICT;
     if (meaning_of_plain(a, text, other_reading, &other) != TU_OK)
@@ -339,8 +373,8 @@ static tu_rc is_yaml11(tu_arena *a, tu_str text, meaning m, tu_yaml_reading read
     return TU_OK;
 }
 
-tu_rc tu_yaml_scalar(tu_arena *a, tu_str text, tu_scalar_tag tag, bool plain, tu_yaml_reading reading, tu_value *v,
-                     tu_error **error) {
+tu_rc tu_yaml_scalar(tu_arena *a, tu_str text, tu_scalar_tag tag, bool plain,
+                     tu_yaml_reading reading, tu_value *v, tu_error **error) {
     meaning m;
     bool yaml11 = false;
     tu_rc rc = meaning_of(a, text, tag, plain, reading, &m, error);
@@ -369,8 +403,8 @@ tu_rc tu_yaml_scalar(tu_arena *a, tu_str text, tu_scalar_tag tag, bool plain, tu
     return v->string.p ? TU_OK : tu_error_memory(error);
 }
 
-tu_rc tu_yaml_key(tu_arena *a, tu_str text, tu_scalar_tag tag, bool plain, tu_yaml_reading reading, tu_str *ret,
-                  tu_error **error) {
+tu_rc tu_yaml_key(tu_arena *a, tu_str text, tu_scalar_tag tag, bool plain, tu_yaml_reading reading,
+                  tu_str *ret, tu_error **error) {
     meaning m;
     tu_value number = {0};
     char out[64];
@@ -386,7 +420,8 @@ tu_rc tu_yaml_key(tu_arena *a, tu_str text, tu_scalar_tag tag, bool plain, tu_ya
         text = m.boolean ? TU_S("true") : TU_S("false");
         break;
     case IS_INTEGER:
-        snprintf(out, sizeof(out), "%s%llu", m.negative ? "-" : "", (unsigned long long)m.magnitude);
+        snprintf(out, sizeof(out), "%s%llu", m.negative ? "-" : "",
+                 (unsigned long long)m.magnitude);
         text = tu_str_c(out);
         break;
     case IS_FLOAT:
