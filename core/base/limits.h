@@ -32,6 +32,8 @@
 #define TU_LIMIT_LOG_BYTES (8u * TU_KIB)           /* one log line */
 #define TU_LIMIT_SOCKET_BYTES (64u * TU_KIB)       /* one request on the control socket */
 #define TU_LIMIT_SECRET_BYTES (64u * TU_KIB)       /* one secret value */
+#define TU_LIMIT_META_BYTES (256u * TU_KIB)        /* the meta of one record that a plugin emits */
+#define TU_LIMIT_PLUGIN_BYTES (256u * TU_MIB)      /* one plugin file */
 #define TU_LIMIT_QUEUE 4096u                       /* verdict records between the watchers and the engine */
 
 #endif

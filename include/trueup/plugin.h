@@ -263,7 +263,7 @@ typedef struct tu_notifier {
 /* How many calls may be in an instance at once. list, watch, get, apply... of one target run beside each other
  * unless the model is SERIAL; such a target can't offer watch. */
 #define TU_THREADS_SERIAL 0u   /* one call at a time in the whole plugin  */
-#define TU_THREADS_INSTANCE 1u /* one call at a time in each instance     */
+#define TU_THREADS_INSTANCE 1u /* one call at a time in each instance, and its watch beside it */
 #define TU_THREADS_PARALLEL 2u /* any number                              */
 
 #define TU_NEEDS_NETWORK (UINT64_C(1) << 0)
