@@ -81,6 +81,8 @@ typedef int32_t tu_rc;
  *
  *   record              from                meta                                         body
  *   TU_REC_REVISION     source.resolve      {"revision","ref","time","author","subject"} -
+ *                                           time (RFC 3339), author and subject only where they are known without
+ *                                           a download; fetch may emit it too, first and complete
  *   TU_REC_ENTRY        source.fetch        {"path","mode":"file|exec|symlink|submodule"} the file's bytes
  *   TU_REC_CHANGED      source.watch        {}: the source may have a new revision       -
  *   TU_REC_PROGRESS     any                 {"stage","done","total"} (total 0: unknown)  -
