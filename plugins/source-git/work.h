@@ -23,9 +23,10 @@ typedef struct tu_git_work {
     uint32_t retry_after_ms;
     char code[32];
     char message[1200];
-    int64_t progress_at_ms; /* when progress was last told */
-    uint64_t received;      /* bytes from the server in this call */
-    char head[2048];        /* how the server's first answer begins, for tu_git_fail_library */
+    int64_t progress_at_ms;     /* when progress was last told */
+    const char *progress_ended; /* the stage whose end was told last */
+    uint64_t received;          /* bytes from the server in this call */
+    char head[2048];            /* how the server's first answer begins, for tu_git_fail_library */
     size_t head_n;
     char said[512];           /* the last words of the server's side band */
     const char *disk;         /* a folder on the disk that is being filled, or NULL */
