@@ -74,7 +74,9 @@ static int64_t days_of_date(int64_t year, int month, int day) {
 
 void tu_time_format(int64_t wall_ms, char out[32]) {
     int64_t year, days = divide_down(wall_ms, MS_OF_DAY);
-    int month, day, ms = (int)(wall_ms - days * MS_OF_DAY);
+    int month, day, ms = (int)(wall_ms % MS_OF_DAY);
+    if (ms < 0)
+        ms += (int)MS_OF_DAY;
     date_of_days(days, &year, &month, &day);
     int n = snprintf(out, 32, "%04lld-%02d-%02dT%02d:%02d:%02d", (long long)year, month, day,
                      ms / 3600000, ms / 60000 % 60, ms / 1000 % 60);
