@@ -15,9 +15,9 @@ typedef struct tu_rule_report {
     tu_finding **findings; /* everything, in-sync ones included */
     size_t finding_count;
     size_t skipped_files; /* files that are no manifests */
-    tu_str problem;       /* why nothing could be determined (unreachable, denied); empty otherwise */
+    tu_str problem; /* why nothing could be determined (unreachable, denied); empty otherwise */
     tu_rc problem_class;
-    tu_str notes[8];      /* things worth knowing: "no namespace given: default used" */
+    tu_str notes[8]; /* things worth knowing: "no namespace given: default used" */
     size_t note_count;
 } tu_rule_report;
 
@@ -31,16 +31,25 @@ typedef struct tu_report {
 typedef enum { TU_REPORT_TEXT, TU_REPORT_JSON } tu_report_format;
 typedef struct tu_report_options {
     tu_report_format format;
-    bool all;    /* objects in sync too */
-    bool diff;   /* each change in full, as a diff */
+    bool all;  /* objects in sync too */
+    bool diff; /* each change in full, as a diff */
     bool color;
     size_t width; /* of the terminal; 0: don't cut */
 } tu_report_options;
 
 void tu_report_write(const tu_report *r, const tu_report_options *o, tu_buf *out);
-/* 0 in sync, 1 drift, 3 nothing could be determined, 4 partly unknown (DESIGN section 14). */
+/*
+ * DESIGN section 14:
+ *   1  drift: something is drifted, missing, unmanaged, blocked or invalid, or terminating although
+ * a manifest wants it, whatever else is unknown 3  nothing could be determined: every object is
+ * unknown, or every rule has a problem 4  partly unknown: no drift among what could be determined
+ *   0  in sync. Delegated objects, ignored changes and the end of an object that nobody wants count
+ * as in sync.
+ */
 int tu_report_exit_code(const tu_report *r);
-/* One finding as the element of "objects", compact JSON: what alerts and the store hold, too. */
+/* One finding as the element of "objects", compact JSON: what alerts and the store hold, too.
+ * Control characters and marks that turn the direction of text are escaped, so that it can be shown
+ * on a terminal. */
 void tu_report_finding_json(tu_buf *out, const tu_finding *f);
 /* One finding as text, as check and diff print it. */
 void tu_report_finding_text(tu_buf *out, const tu_finding *f, const tu_report_options *o);
