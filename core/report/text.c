@@ -201,9 +201,9 @@ static void add_values(tu_buf *out, const tu_change *c) {
     }
 }
 
-typedef struct columns {
+typedef struct alignment {
     size_t path, values;
-} columns;
+} alignment;
 
 static size_t at_most(size_t n, size_t most) {
     return n > most ? 0 : n;
@@ -218,8 +218,8 @@ static size_t max(size_t a, size_t b) {
 }
 
 /* What the changes of an object are aligned to; longer ones stick out. */
-static columns measure(const printer *p, const tu_finding *f) {
-    columns n = {0};
+static alignment measure(const printer *p, const tu_finding *f) {
+    alignment n = {0};
     for (size_t i = 0; i < f->change_count; i++) {
         if (!is_shown(p, &f->changes[i]))
             continue;
@@ -234,7 +234,7 @@ static columns measure(const printer *p, const tu_finding *f) {
     return n;
 }
 
-static void write_change_line(printer *p, const tu_change *c, const columns *n) {
+static void write_change_line(printer *p, const tu_change *c, const alignment *n) {
     add(p, "      ");
     size_t at = p->line.n;
     paint_safe(p, TU_PAINT_NONE, c->path);
@@ -323,7 +323,7 @@ static void write_change_in_full(printer *p, const tu_finding *f, const tu_chang
  */
 
 static void write_changes(printer *p, const tu_finding *f) {
-    columns n = measure(p, f);
+    alignment n = measure(p, f);
     size_t ignored = 0;
     for (size_t i = 0; i < f->change_count; i++) {
         const tu_change *c = &f->changes[i];
