@@ -213,6 +213,12 @@ typedef struct tu_renderer {
  *   {"sensitive":["/data"],                              values to seal, with all below them: JSON pointers in which
  *                                                        a step that is one asterisk stands for any step
  *    "ignored":["/status","/metadata/uid"],              never desired: stripped from manifests, not compared
+ *    "fold":[{"from":"/stringData","into":"/data","encode":"base64"}],   write-only members: each member of the map
+ *                                                        `from` is put into the map `into`, where it wins; encode
+ *                                                        is absent for text that is taken as it is. No wildcards.
+ *    "verbatim":true,                                    the target keeps empty values as they were written: "" and
+ *                                                        absent differ. Without it, an empty value ("", 0, false,
+ *                                                        [], {}) of a declared field may be left out by the target.
  *    "types":[TYPE, ...]}                                TYPE number 0 is the object itself
  *   TYPE is one of                                       (every other number refers to the list)
  *   {"type":"map","fields":{"spec":1},"values":2,"atomic":true,"closed":true,"required":["a"]}

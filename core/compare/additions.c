@@ -1,0 +1,316 @@
+/*
+ * compare/additions.c: what others added inside and beside what we desire, and what of ours Git no
+ * longer has.
+ *
+ * An addition is a path that an entry of managedFields holds, that live has, and that the desired
+ * set S has not. Whether it makes a drift depends on whose entry it is:
+ *
+ *   controller, GitOps tool     quiet: they are there to add things
+ *   ours                        drift: Git dropped the field, an apply takes it away ("removal
+ * pending"); quiet when somebody else holds it too or the dry run says that the value stays human,
+ * unknown              drift, unless the entry is an *applier's*
+ *
+ * An applier is whoever wrote the object as a whole, before or beside us: kubectl create, kubectl
+ * apply, helm install. Such a write is an Update, and an Update's entry holds the defaults too,
+ * which are nobody's addition. How to tell an applier from an editor, since both are Update entries
+ * under names that anybody may choose:
+ *   - it is none of kubectl's editing verbs (edit, patch, set, label, annotate, rollout, scale,
+ * taint);
+ *   - it holds at least half of S. An editor's entry holds only what it changed;
+ *   - it was there at the creation; or nothing shows that the object was created by server-side
+ * apply before it wrote. (Where the time of an Apply entry that covers S is the creation's, every
+ * later Update is an edit, however small the object.) Of what an applier holds beside S, exactly
+ * what it wrote itself is an addition. That is known where it left a copy of its manifest (the
+ * last-applied annotation of client-side apply): what stands in the copy and not in Git is drift,
+ * what doesn't is a default. Without a copy it is believed to be a default. So a field that was
+ * given to `kubectl create` and never stood in Git is listed only among the quiet ones: the price
+ * for inventing no drift.
+ *
+ * A server-side apply holds exactly what was written and no defaults: all that a human's Apply
+ * entry has beside S is drift.
+ *
+ * Reported is the topmost node that was added whole: a sidecar is one change, not ten. Free-form
+ * maps (labels) are told key by key, since others may have keys beside. Empty containers are quiet;
+ * so are marks that tools leave about themselves (tool_marks).
+ *
+ * To add a mark or an editing verb: the tables below.
+ */
+#include "compare/inside.h"
+#include "value/json.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
+
+enum { APPLIER_UNASKED, APPLIER_YES, APPLIER_NO };
+
+static const char *const editing_verbs[] = {"kubectl-edit",  "kubectl-patch",    "kubectl-set",
+                                            "kubectl-label", "kubectl-annotate", "kubectl-rollout",
+                                            "kubectl-scale", "kubectl-taint"};
+
+/* Annotations about a tool's own work. Whoever has written them, they are no part of anybody's
+ * design. */
+static const struct {
+    const char *annotation;
+    bool listed; /* among the quiet changes; or not at all */
+} tool_marks[] = {
+    {LAST_APPLIED, false},
+    {"kubectl.kubernetes.io/restartedAt", true}, /* kubectl rollout restart (case 80) */
+    {"deployment.kubernetes.io/revision", true},
+};
+
+/* ---- appliers -------------------------------------------------------------------------- */
+
+static size_t count_common(const tu_path_set *x, const tu_path_set *y) {
+    size_t n = x->member && y->member;
+    for (uint32_t i = 0; i < x->child_count; i++) {
+        const tu_path_set *child = &x->children[i];
+        const tu_path_set *other = tu_path_set_child(y, child->kind, child->name, child->value);
+        n += other ? count_common(child, other) : 0;
+    }
+    return n;
+}
+
+static bool covers(const tu_path_set *set, const tu_path_set *desired) {
+    return count_common(desired, set) * 2 >= tu_path_set_size(desired);
+}
+
+static bool was_created_by_apply(const tu_bench *b, tu_str creation,
+                                 const tu_manager_entry *before) {
+    for (size_t i = 0; i < b->ownership.n; i++) {
+        const tu_manager_entry *e = &b->ownership.entries[i];
+        if (tu_str_is(e->owner.operation, "Apply") && tu_str_eq(e->owner.time, creation) &&
+            !tu_str_eq(before->owner.time, creation) && covers(e->fields, b->in->desired->fields))
+            return true;
+    }
+    return false;
+}
+
+static bool applied(const tu_bench *b, const tu_manager_entry *e) {
+    if (!tu_str_is(e->owner.operation, "Update") || e->owner.subresource.n)
+        return false;
+    for (size_t i = 0; i < COUNT(editing_verbs); i++) {
+        if (tu_str_is(e->owner.manager, editing_verbs[i]))
+            return false;
+    }
+    tu_str creation =
+        tu_value_get_string(tu_value_get(b->in->live, "metadata"), "creationTimestamp");
+    return covers(e->fields, b->in->desired->fields) &&
+           !(creation.n && was_created_by_apply(b, creation, e));
+}
+
+bool tu_is_applier(tu_bench *b, const tu_manager_entry *e) {
+    uint8_t *answer = &b->appliers[e - b->ownership.entries];
+    if (*answer == APPLIER_UNASKED)
+        *answer = applied(b, e) ? APPLIER_YES : APPLIER_NO;
+    return *answer == APPLIER_YES;
+}
+
+/* ---- values at places ------------------------------------------------------------------ */
+
+/* Does the item have the keys of a set's node? For lists that the description doesn't know as
+ * keyed. */
+static bool has_keys(const tu_value *item, const tu_value *keys) {
+    if (!tu_value_is(item, TU_MAP) || !tu_value_is(keys, TU_MAP) || keys->map.n == 0)
+        return false;
+    for (uint32_t i = 0; i < keys->map.n; i++) {
+        const tu_value *v = tu_value_get_str(item, keys->map.members[i].key);
+        if (!v || !tu_value_equal(v, &keys->map.members[i].value))
+            return false;
+    }
+    return true;
+}
+
+/* Searches a list without an index: once for each change, not for each node. */
+static const tu_value *find_item(const tu_value *list, const tu_step *s) {
+    for (uint32_t i = 0; tu_value_is(list, TU_LIST) && i < list->list.n; i++) {
+        const tu_value *item = &list->list.items[i];
+        if (s->kind == TU_STEP_VALUE ? tu_value_equal(item, s->value)
+            : s->list                ? tu_key_equal(s->list, item, s->value)
+                                     : has_keys(item, s->value))
+            return item;
+    }
+    return NULL;
+}
+
+static const tu_value *value_at(const tu_value *root, const tu_step *place) {
+    if (!place)
+        return root;
+    const tu_value *up = value_at(root, place->up);
+    if (place->kind == TU_STEP_FIELD)
+        return tu_value_get_str(up, place->name);
+    if (place->kind == TU_STEP_INDEX)
+        return tu_value_at(up, place->index);
+    return find_item(up, place);
+}
+
+/* ---- one entry ------------------------------------------------------------------------- */
+
+typedef struct {
+    tu_bench *bench;
+    const tu_manager_entry *entry;
+    bool applier;
+    const tu_value *copy; /* the applier's manifest; NULL: it left none */
+} search;
+
+/* A type, a value and two sets at one place. */
+typedef struct {
+    const tu_path_set *theirs, *desired; /* desired NULL: nothing of ours from here on */
+    const tu_schema_type *type;
+    const tu_value *live;
+} spot;
+
+static void visit(search *s, spot at, const tu_step *place);
+
+static bool is_mark(const tu_step *place, bool *ret_listed) {
+    if (place->kind != TU_STEP_FIELD || !place->up || place->up->kind != TU_STEP_FIELD ||
+        !tu_str_is(place->up->name, "annotations"))
+        return false;
+    for (size_t i = 0; i < COUNT(tool_marks); i++) {
+        if (tu_str_is(place->name, tool_marks[i].annotation)) {
+            *ret_listed = tool_marks[i].listed;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Git dropped a field of ours: does applying take it away? */
+static bool is_pending_removal(search *s, const tu_step *place, const tu_value *live) {
+    const tu_value *predicted = s->bench->in->predicted;
+    if (predicted)
+        return !tu_typed_equal(&tu_type_untyped, value_at(predicted, place), live);
+    if (tu_other_at(&s->bench->ownership, place))
+        return false;
+    s->bench->suspect = true; /* a default may take its place, the same value even */
+    return true;
+}
+
+static bool is_drift(search *s, const tu_step *place, const tu_value *live) {
+    bool empty = !tu_is_scalar(live) && tu_value_count(live) == 0;
+    switch (s->entry->owner.class_) {
+    case TU_MANAGER_OURS:
+        return is_pending_removal(s, place, live);
+    case TU_MANAGER_CONTROLLER:
+    case TU_MANAGER_GITOPS:
+        return false;
+    default:
+        return !empty && (!s->applier || value_at(s->copy, place));
+    }
+}
+
+static void tell(search *s, const tu_step *place, const tu_value *live) {
+    tu_bench *b = s->bench;
+    bool listed = true, mark = is_mark(place, &listed);
+    if (!listed || tu_kind_ignores(b->kind, place))
+        return;
+    tu_change_list *list = !mark && is_drift(s, place, live) ? &b->changes : &b->quiet;
+    tu_change *c = tu_change_add(list, place, TU_CHANGE_ADDED);
+    if (!c)
+        return;
+    c->live = live;
+    c->owner = s->entry->owner;
+    for (size_t i = 0; i + 1 < list->n;
+         i++) { /* two may hold the same addition: the later one is named */
+        tu_change *earlier = &list->items[i];
+        if (earlier->kind != TU_CHANGE_ADDED || !tu_str_eq(earlier->path, c->path))
+            continue;
+        if (tu_str_compare(earlier->owner.time, c->owner.time) <= 0)
+            earlier->owner = c->owner;
+        list->n--;
+        return;
+    }
+}
+
+/* Is what they hold here told as one? Otherwise part by part. */
+static bool is_whole(const tu_path_set *theirs, const tu_schema_type *type, const tu_value *live,
+                     const tu_step *place) {
+    if (theirs->child_count == 0 || !tu_is_granular(type, live))
+        return true;
+    bool of_metadata = type->type == TU_TYPE_ANY && place->up && !place->up->up &&
+                       tu_str_is(place->up->name, "metadata");
+    bool parts = tu_is_free_form(type) || live->type == TU_LIST || of_metadata;
+    return theirs->member && (place->kind == TU_STEP_KEY || !parts);
+}
+
+static void visit_child(search *s, spot at, const tu_step *place) {
+    if (!at.live || at.live->type == TU_NULL)
+        return;
+    bool ours = at.desired && (at.desired->member || at.desired->child_count);
+    bool leaf_of_ours = ours && at.desired->child_count == 0;
+    if (leaf_of_ours && !tu_is_granular(at.type, at.live))
+        return; /* compared by value already */
+    if (!ours && is_whole(at.theirs, at.type, at.live, place))
+        tell(s, place, at.live);
+    else if (at.theirs->child_count)
+        visit(s, at, place);
+}
+
+static void visit(search *s, spot at, const tu_step *place) {
+    bool keyed = at.type->type == TU_TYPE_LIST && at.type->list == TU_LIST_KEYED;
+    tu_item_index items = {0};
+    tu_lookup members = tu_lookup_begin(at.live);
+    if (tu_value_is(at.live, TU_LIST) &&
+        !tu_item_index_begin(s->bench->arena, at.type, at.live, &items))
+        s->bench->changes.failed = true;
+    for (uint32_t i = 0; i < at.theirs->child_count; i++) {
+        const tu_path_set *theirs = &at.theirs->children[i];
+        tu_step step = {
+            .up = place, .kind = theirs->kind, .name = theirs->name, .value = theirs->value};
+        step.list = theirs->kind == TU_STEP_KEY && keyed ? at.type : NULL;
+        step.index = (uint32_t)tu_value_integer(theirs->value, 0);
+        spot child = {.theirs = theirs, .type = tu_type_items(at.type)};
+        child.desired = tu_path_set_child(at.desired, theirs->kind, theirs->name, theirs->value);
+        bool twice, indexed = at.type->list ==
+                              (theirs->kind == TU_STEP_VALUE ? TU_LIST_SET : TU_LIST_KEYED);
+        if (theirs->kind == TU_STEP_FIELD) {
+            if (tu_is_identity(place, theirs->name))
+                continue;
+            child.type = tu_type_field(at.type, theirs->name, NULL);
+            child.live = tu_lookup_get(&members, theirs->name);
+        } else if (indexed && theirs->kind != TU_STEP_INDEX && items.list) {
+            int64_t found = tu_item_index_find(&items, theirs->value, &twice);
+            child.live = found >= 0 ? &at.live->list.items[found] : NULL;
+        }
+        visit_child(s, child, &step);
+    }
+    tu_lookup_done(&members);
+}
+
+/* ---- all entries ----------------------------------------------------------------------- */
+
+static tu_rc read_copy(search *s) {
+    static const tu_str annotation = {LAST_APPLIED, sizeof(LAST_APPLIED) - 1};
+    const tu_step metadata = {.kind = TU_STEP_FIELD, .name = {"metadata", 8}};
+    const tu_step annotations = {
+        .up = &metadata, .kind = TU_STEP_FIELD, .name = {"annotations", 11}};
+    const tu_step place = {.up = &annotations, .kind = TU_STEP_FIELD, .name = annotation};
+    tu_str text =
+        tu_value_string(value_at(s->bench->in->live, &place)); /* empty when it is sealed */
+    tu_value *copy = NULL;
+    if (text.n == 0 || !tu_step_find(s->entry->fields, &place))
+        return TU_OK;
+    tu_rc rc = tu_json_parse(s->bench->arena, text, TU_JSON_NO_LINES, NULL, &copy, NULL, NULL);
+    s->copy = rc ? NULL : copy;
+    return rc == TU_EINTERNAL ? rc : TU_OK;
+}
+
+bool tu_find_additions(tu_bench *b) {
+    for (size_t i = 0; i < b->ownership.n && !b->changes.failed && !b->quiet.failed; i++) {
+        const tu_manager_entry *e = &b->ownership.entries[i];
+        search s = {.bench = b, .entry = e};
+        tu_manager_class class = e->owner.class_;
+        if (class == TU_MANAGER_OURS && e != b->ours)
+            continue; /* how we patched, or in another version: an apply doesn't take that away */
+        if (e->fields->child_count == 0)
+            continue;
+        if (class == TU_MANAGER_HUMAN || class == TU_MANAGER_UNKNOWN)
+            s.applier = tu_is_applier(b, e);
+        if (s.applier && read_copy(&s) != TU_OK)
+            return false;
+        spot root = {.theirs = e->fields, .desired = b->in->desired->fields};
+        root.type = tu_kind_root(b->kind);
+        root.live = b->in->live;
+        visit(&s, root, NULL);
+    }
+    return !b->changes.failed && !b->quiet.failed;
+}

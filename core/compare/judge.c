@@ -1,0 +1,412 @@
+/*
+ * compare/judge.c: the verdict on one object.
+ *
+ * The desired object is walked once; the live one, and where a dry run was made the predicted one,
+ * are followed beside it:
+ *
+ *     desired   map ---- member ---- list ---- item
+ *     predicted map ---- member ---- list ---- item      (where there is one, live is compared with
+ * it, not with desired) live      map ---- member ---- list ---- item
+ *
+ * What each node means is kubernetes-drift.md section 1.4: scalars and atomics are leaves; keyed
+ * lists and sets are searched, not aligned; null and empty containers mostly ask for nothing. So
+ * whatever live has beyond desired is not looked at here: that is additions.c.
+ *
+ * Belief. A local comparison can't know what the server does to a value by itself (leave out an
+ * empty one, fill in a member of an atomic). Where a difference could be that (TU_WITHIN),
+ * ownership decides: our own entry still holds the path, so nobody changed it: equal. Somebody who
+ * edited the object holds it: changed. Otherwise equal, but suspect: a dry run would tell. Nothing
+ * is called drift on suspicion.
+ *
+ * To add a kind of change: model/model.h, then the place here that sees it.
+ */
+#include "base/limits.h"
+#include "compare/inside.h"
+
+#include <stdlib.h>
+
+/* ---- the list of changes --------------------------------------------------------------- */
+
+tu_change *tu_change_add(tu_change_list *list, const tu_step *place, tu_change_kind kind) {
+    if (list->n >= TU_LIMIT_CHANGES)
+        return NULL;
+    if (list->n == list->capacity) {
+        size_t capacity = list->capacity ? list->capacity * 2 : 8;
+        tu_change *items = tu_arena_alloc(list->arena, capacity * sizeof(*items));
+        if (!items) {
+            list->failed = true;
+            return NULL;
+        }
+        if (list->n)
+            memcpy(items, list->items, list->n * sizeof(*items));
+        list->items = items;
+        list->capacity = capacity;
+    }
+    tu_str path = tu_step_path(list->arena, place);
+    if (!path.p) {
+        list->failed = true;
+        return NULL;
+    }
+    tu_change *c = &list->items[list->n++];
+    *c = (tu_change){.path = path, .kind = kind};
+    return c;
+}
+
+static void report(tu_bench *b, const tu_step *place, tu_change_kind kind, const tu_value *desired,
+                   const tu_value *live) {
+    b->suspect = b->suspect || !b->in->predicted;
+    tu_change *c = tu_change_add(&b->changes, place, kind);
+    if (!c)
+        return;
+    c->desired = desired;
+    c->live = live;
+    c->line = desired ? desired->line : 0;
+    if (kind == TU_CHANGE_VALUE || kind == TU_CHANGE_DUPLICATE)
+        c->owner =
+            tu_owner_at(&b->ownership, place); /* nothing records who removed or moved something */
+}
+
+static void report_difference(tu_bench *b, const tu_step *place, const tu_value *desired,
+                              const tu_value *live) {
+    bool gone = !live || live->type == TU_NULL;
+    report(b, place, gone ? TU_CHANGE_REMOVED : TU_CHANGE_VALUE, desired, gone ? NULL : live);
+}
+
+/* ---- belief ---------------------------------------------------------------------------- */
+
+static void doubt(tu_bench *b, const tu_step *place, const tu_value *desired,
+                  const tu_value *live) {
+    const tu_path_set *held = b->ours ? tu_step_find(b->ours->fields, place) : NULL;
+    if (held && held->member)
+        return;
+    const tu_manager_entry *other = live ? tu_other_at(&b->ownership, place) : NULL;
+    if (other && !tu_is_applier(b, other))
+        report_difference(b, place, desired, live);
+    else
+        b->suspect = b->suspect || !b->in->predicted;
+}
+
+/* ---- the walk -------------------------------------------------------------------------- */
+
+/* The three objects at one place. */
+typedef struct {
+    const tu_schema_type *type;
+    const tu_value *desired, *predicted, *live;
+    bool chosen; /* a member of a free-form map: present or not, the server doesn't decide that */
+} spot;
+
+static void walk(tu_bench *b, spot at, const tu_step *place);
+
+static bool is_there(const tu_value *v) {
+    return v && v->type != TU_NULL;
+}
+
+static void judge_leaf(tu_bench *b, spot at, const tu_step *place) {
+    if (b->in->predicted) {
+        if (!tu_typed_equal(at.type, at.predicted, at.live))
+            report_difference(b, place, at.desired, at.live);
+        return;
+    }
+    bool strict = b->kind->verbatim || (at.chosen && !is_there(at.live));
+    switch (tu_typed_compare(at.type, at.desired, at.live, strict)) {
+    case TU_EQUAL:
+        return;
+    case TU_WITHIN:
+        doubt(b, place, at.desired, at.live);
+        return;
+    case TU_DIFFERENT:
+        report_difference(b, place, at.desired, at.live);
+    }
+}
+
+/* null clears atomics, asks for a scalar's default, and does nothing to what is granular. */
+static void judge_null(tu_bench *b, spot at, const tu_step *place) {
+    if (!is_there(at.live) && !is_there(at.predicted))
+        return;
+    if (tu_is_granular(at.type, at.live))
+        return;
+    if (b->in->predicted)
+        judge_leaf(b, at, place);
+    else if (tu_is_scalar(at.live))
+        doubt(b, place, at.desired, at.live);
+    else if (tu_value_count(at.live))
+        report_difference(b, place, at.desired, at.live);
+}
+
+/* A map or list of which live has nothing: one change for the whole of it. */
+static void judge_absent(tu_bench *b, spot at, const tu_step *place) {
+    if (b->in->predicted && !is_there(at.predicted))
+        return;
+    if (!b->in->predicted && !at.chosen && !b->kind->verbatim && tu_is_zero(at.desired))
+        doubt(b, place, at.desired, NULL);
+    else
+        report_difference(b, place, at.desired, NULL);
+}
+
+static void walk_members(tu_bench *b, spot at, const tu_step *place) {
+    tu_lookup live = tu_lookup_begin(at.live), predicted = tu_lookup_begin(at.predicted);
+    for (uint32_t i = 0; i < at.desired->map.n; i++) {
+        const tu_member *m = &at.desired->map.members[i];
+        const tu_step step = {.up = place, .kind = TU_STEP_FIELD, .name = m->key};
+        if (tu_is_identity(place, m->key))
+            continue;
+        bool declared;
+        spot child = {.type = tu_type_field(at.type, m->key, &declared), .desired = &m->value};
+        child.chosen = !declared && tu_is_free_form(at.type);
+        child.live = tu_lookup_get(&live, m->key);
+        child.predicted = tu_lookup_get(&predicted, m->key);
+        walk(b, child, &step);
+    }
+    tu_lookup_done(&live);
+    tu_lookup_done(&predicted);
+}
+
+static void walk_map(tu_bench *b, spot at, const tu_step *place) {
+    if (is_there(at.live) && at.live->type != TU_MAP)
+        report_difference(b, place, at.desired, at.live);
+    else if (is_there(at.live) || (tu_is_free_form(at.type) && at.desired->map.n))
+        walk_members(b, at, place);
+    else
+        judge_absent(b, at, place);
+}
+
+/* Do our items stand in the order that is wanted? positions: pairs (wanted, live) of the items that
+ * are there. */
+typedef struct {
+    int64_t wanted, live;
+} position;
+
+static int by_wanted(const void *x, const void *y) {
+    const position *a = x, *b = y;
+    return a->wanted < b->wanted ? -1 : a->wanted > b->wanted;
+}
+
+static bool in_order(position *p, size_t n) {
+    bool sorted = true;
+    for (size_t i = 1; sorted && i < n; i++)
+        sorted = p[i - 1].wanted <= p[i].wanted;
+    if (!sorted)
+        qsort(p, n, sizeof(*p), by_wanted);
+    for (size_t i = 1; i < n; i++) {
+        if (p[i - 1].live > p[i].live)
+            return false;
+    }
+    return true;
+}
+
+/* One item of a keyed list. Returns false when live doesn't have it. */
+static bool walk_item(tu_bench *b, spot list, const tu_item_index *live,
+                      const tu_item_index *predicted, uint32_t i, const tu_step *place,
+                      position *ret) {
+    const tu_value *item = &list.desired->list.items[i];
+    const tu_step step = {.up = place, .kind = TU_STEP_KEY, .value = item, .list = list.type};
+    bool twice, twice_foreseen;
+    int64_t there = tu_item_index_find(live, item, &twice);
+    int64_t foreseen = tu_item_index_find(predicted, item, &twice_foreseen);
+    if (!tu_key_has(list.type, item))
+        return false; /* invalid, and said so by tu_kind_validate() */
+    if (there < 0) {
+        if (!b->in->predicted || foreseen >= 0)
+            report(b, &step, TU_CHANGE_REMOVED, item, NULL);
+        return false;
+    }
+    const tu_value *live_item = &list.live->list.items[there];
+    if (twice)
+        report(b, &step, TU_CHANGE_DUPLICATE, item, live_item);
+    spot child = {.type = tu_type_items(list.type), .desired = item, .live = live_item};
+    child.predicted = foreseen >= 0 ? &list.predicted->list.items[foreseen] : NULL;
+    walk_members(b, child, &step);
+    *ret = (position){.wanted = b->in->predicted ? foreseen : i, .live = there};
+    return true;
+}
+
+static void walk_keyed(tu_bench *b, spot at, const tu_step *place) {
+    tu_item_index live, predicted;
+    position *positions = tu_arena_alloc(b->arena, at.desired->list.n * sizeof(*positions));
+    if (!positions || !tu_item_index_begin(b->arena, at.type, at.live, &live) ||
+        !tu_item_index_begin(b->arena, at.type, at.predicted, &predicted)) {
+        b->changes.failed = true;
+        return;
+    }
+    size_t n = 0;
+    for (uint32_t i = 0; i < at.desired->list.n; i++)
+        n += walk_item(b, at, &live, &predicted, i, place, &positions[n]);
+    if (!in_order(positions, n))
+        report(b, place, TU_CHANGE_ORDER, at.desired, at.live);
+}
+
+static void walk_set(tu_bench *b, spot at, const tu_step *place) {
+    tu_item_index live, predicted;
+    if (!tu_item_index_begin(b->arena, at.type, at.live, &live) ||
+        !tu_item_index_begin(b->arena, at.type, at.predicted, &predicted)) {
+        b->changes.failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < at.desired->list.n; i++) {
+        const tu_value *item = &at.desired->list.items[i];
+        const tu_step step = {.up = place, .kind = TU_STEP_VALUE, .value = item};
+        bool twice;
+        bool wanted = !b->in->predicted || tu_item_index_find(&predicted, item, &twice) >= 0;
+        if (wanted && tu_item_index_find(&live, item, &twice) < 0)
+            report(b, &step, TU_CHANGE_REMOVED, item, NULL);
+    }
+}
+
+static void walk_list(tu_bench *b, spot at, const tu_step *place) {
+    if (at.desired->list.n == 0)
+        return; /* an empty one owns nothing and does nothing */
+    if (!is_there(at.live))
+        judge_absent(b, at, place);
+    else if (at.live->type != TU_LIST)
+        report_difference(b, place, at.desired, at.live);
+    else if (at.type->list == TU_LIST_KEYED)
+        walk_keyed(b, at, place);
+    else
+        walk_set(b, at, place);
+}
+
+static void walk(tu_bench *b, spot at, const tu_step *place) {
+    if (at.desired->type == TU_NULL)
+        judge_null(b, at, place);
+    else if (!tu_is_granular(at.type, at.desired))
+        judge_leaf(b, at, place);
+    else if (at.desired->type == TU_MAP)
+        walk_map(b, at, place);
+    else
+        walk_list(b, at, place);
+}
+
+/* ---- ownership ------------------------------------------------------------------------- */
+
+/* A node of a set as a step; the list's type is needed for its keys' order. */
+static tu_step step_of(const tu_path_set *node, const tu_schema_type *list, const tu_step *up) {
+    return (tu_step){.up = up,
+                     .kind = node->kind,
+                     .name = node->name,
+                     .value = node->value,
+                     .list = node->kind == TU_STEP_KEY && list->type == TU_TYPE_LIST ? list : NULL,
+                     .index = (uint32_t)tu_value_integer(node->value, 0)};
+}
+
+/* Is the path, or one above it, among the changes already? */
+static bool is_told(const tu_change_list *list, tu_str path) {
+    for (size_t i = 0; i < list->n; i++) {
+        tu_str p = list->items[i].path;
+        if (p.n <= path.n && memcmp(p.p, path.p, p.n) == 0 && (p.n == path.n || path.p[p.n] == '/'))
+            return true;
+    }
+    return false;
+}
+
+/* Paths that we desire and our entry doesn't hold, although the values are right: somebody changed
+ * them and back, or they are new in Git and were there before. Quiet: an apply sets it right and
+ * changes no value. */
+static void tell_lost(tu_bench *b, const tu_path_set *lost, const tu_schema_type *t,
+                      const tu_step *up) {
+    for (uint32_t i = 0; i < lost->child_count && b->quiet.n < TU_LIMIT_CHANGES; i++) {
+        const tu_path_set *child = &lost->children[i];
+        const tu_step step = step_of(child, t, up);
+        const tu_schema_type *type =
+            child->kind == TU_STEP_FIELD ? tu_type_field(t, child->name, NULL) : tu_type_items(t);
+        if (!child->member) {
+            tell_lost(b, child, type, &step);
+            continue;
+        }
+        tu_change *c = tu_change_add(&b->quiet, &step, TU_CHANGE_OWNERSHIP);
+        if (!c)
+            return;
+        if (is_told(&b->changes, c->path))
+            b->quiet.n--;
+        else
+            c->owner = tu_owner_at(&b->ownership, &step);
+    }
+}
+
+/* True when our entry holds all that we desire. */
+static bool compare_ownership(tu_bench *b) {
+    tu_path_set *lost = NULL;
+    const tu_prepared *desired = b->in->desired;
+    if (!b->ours)
+        return false;
+    if (tu_path_set_equal(desired->fields, b->ours->fields))
+        return true;
+    if (tu_path_set_difference(b->arena, desired->fields, b->ours->fields, &lost) != TU_OK) {
+        b->changes.failed = true;
+        return false;
+    }
+    if (lost)
+        tell_lost(b, lost, tu_kind_root(b->kind), NULL);
+    return !lost;
+}
+
+static const tu_manager_entry *find_ours(const tu_ownership *o, tu_str api_version) {
+    for (size_t i = 0; i < o->n; i++) {
+        const tu_manager_entry *e = &o->entries[i];
+        if (e->owner.class_ == TU_MANAGER_OURS && tu_str_is(e->owner.operation, "Apply") &&
+            e->owner.subresource.n == 0 && tu_str_eq(e->api_version, api_version))
+            return e;
+    }
+    return NULL;
+}
+
+/* ---- the verdict ----------------------------------------------------------------------- */
+
+static tu_rc judge_present(tu_bench *b, tu_judgement *ret, tu_error **error) {
+    const tu_prepared *desired = b->in->desired;
+    bool broken;
+    tu_rc rc =
+        tu_ownership_of(b->arena, b->in->live, b->in->our_manager, &b->ownership, &broken, error);
+    if (rc)
+        return rc;
+    b->appliers = tu_arena_zalloc(b->arena, b->ownership.n);
+    if (!b->appliers)
+        return tu_error_memory(error);
+    b->ours = find_ours(&b->ownership, tu_value_get_string(desired->object, "apiVersion"));
+    spot root = {.type = tu_kind_root(b->kind), .desired = desired->object};
+    root.live = b->in->live;
+    root.predicted = b->in->predicted;
+    walk(b, root, NULL);
+    bool doubtful = b->suspect;
+    bool held = compare_ownership(b);
+    if (!tu_find_additions(b) || b->changes.failed || b->quiet.failed)
+        return tu_error_memory(error);
+    bool drifted = b->changes.n > 0;
+    ret->verdict = drifted ? TU_VERDICT_DRIFTED : TU_VERDICT_IN_SYNC;
+    ret->confidence = b->in->predicted                ? TU_CONFIDENCE_CONFIRMED
+                      : !drifted && held && !doubtful ? TU_CONFIDENCE_PROVED
+                                                      : TU_CONFIDENCE_OBSERVED;
+    if (b->changes.n >= TU_LIMIT_CHANGES)
+        ret->reason = TU_S("many-changes: only the first 1000 are listed");
+    else if (drifted && broken)
+        ret->reason = TU_S("ownership-unreadable: managedFields can't be read whole, so a change "
+                           "may have nobody's name");
+    return TU_OK;
+}
+
+tu_rc tu_judge(tu_arena *a, const tu_judge_input *in, tu_judgement *ret, tu_error **error) {
+    tu_judgement j = {.confidence = TU_CONFIDENCE_OBSERVED};
+    tu_bench b = {.arena = a, .in = in, .kind = in->desired->kind};
+    b.changes.arena = b.quiet.arena = a;
+    if (!tu_value_is(in->live, TU_MAP)) {
+        j.verdict = TU_VERDICT_MISSING;
+        *ret = j;
+        return TU_OK;
+    }
+    const tu_value *metadata = tu_value_get(in->live, "metadata");
+    j.uid = tu_value_get_string(metadata, "uid");
+    j.resource_version = tu_value_get_string(metadata, "resourceVersion");
+    tu_rc rc = TU_OK;
+    if (is_there(tu_value_get(metadata, "deletionTimestamp")))
+        j.verdict = TU_VERDICT_TERMINATING;
+    else
+        rc = judge_present(&b, &j, error);
+    if (rc)
+        return rc;
+    j.changes = b.changes.items;
+    j.change_count = b.changes.n;
+    j.quiet = b.quiet.items;
+    j.quiet_count = b.quiet.n;
+    j.suspect = b.suspect;
+    *ret = j;
+    return TU_OK;
+}
