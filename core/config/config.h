@@ -127,9 +127,10 @@ tu_config *tu_config_load(const char *path, tu_errors *errors);
 tu_config *tu_config_parse(const char *file, tu_str text, tu_errors *errors);
 /* Without -c: ./trueup.yaml, ./trueup.d, /etc/trueup. malloc'd, NULL when none is there. */
 char *tu_config_find(void);
-/* For `trueup check PATH --to TARGET`: one source, one target, one rule named "check".
- * source_plugin is "directory" or "git", location a path or URL; target is "kubernetes",
- * "kubernetes:CONTEXT" or "directory:PATH". */
+/* For `trueup check PATH|URL --to TARGET`: one source, one target, one rule named "check". A location that is a URL
+ * (https://, ssh://, file:// ...), git@host:path, or a folder that is a Git repository without a work tree is read by the
+ * plugin "git", any other folder or file by "directory". target is "kubernetes", "kubernetes:CONTEXT" or
+ * "directory:PATH"; NULL is "kubernetes". Source and target have the names that were given, without a password. */
 tu_config *tu_config_adhoc(const char *location, const char *target, bool heal, tu_error **error);
 tu_config *tu_config_ref(tu_config *c);
 void tu_config_unref(tu_config *c); /* takes NULL */

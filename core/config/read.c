@@ -24,7 +24,8 @@ tu_place tu_reader_place(const tu_reader *r, const tu_value *v) {
     return p;
 }
 
-static tu_error **add_error(tu_reader *r, tu_place p, const char *format, va_list arguments) {
+__attribute__((format(printf, 3, 0))) static tu_error **
+add_error(tu_reader *r, tu_place p, const char *format, va_list arguments) {
     char message[1024];
     vsnprintf(message, sizeof message, format, arguments);
     tu_error *e = NULL;
