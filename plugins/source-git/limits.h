@@ -26,7 +26,7 @@
 #define TU_GIT_LIMIT_KNOWN_HOSTS (4 * TU_GIT_MIB)     /* a known_hosts file */
 #define TU_GIT_LIMIT_STDERR 16384u                    /* what ssh may say */
 #define TU_GIT_LIMIT_REDIRECTS 5u                     /* redirects of the first request */
-#define TU_GIT_LIMIT_PACKS 50u             /* packs in a mirror before the small ones are joined */
-#define TU_GIT_FREE_DISK (32 * TU_GIT_MIB) /* what a fetch leaves free on the mirror's disk */
+#define TU_GIT_LIMIT_PACKS 50u            /* packs in a mirror before the small ones are joined */
+#define TU_GIT_FREE_DISK (8 * TU_GIT_MIB) /* what a fetch leaves free on the mirror's disk */
 
 #endif

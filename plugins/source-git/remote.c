@@ -106,7 +106,9 @@ int tu_git_download(tu_git_connection *c, const char *const *refspecs, size_t n)
 }
 
 void tu_git_disconnect(tu_git_connection *c) {
+    c->work->closing = true;
     git_remote_free(c->remote);
+    c->work->closing = false;
     free(c->refs.items);
     *c = (tu_git_connection){0};
 }

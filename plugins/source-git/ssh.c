@@ -32,7 +32,7 @@
 
 #include "transport.h"
 
-#define ARGUMENTS 40u
+#define ARGUMENTS 64u
 
 typedef struct ssh_remote {
     git_smart_subtransport parent;
@@ -84,6 +84,14 @@ static void take_key(void *arg, tu_str value) {
         (void)tu_git_fail(
             r->work, TU_EDENIED, "ssh-key",
             "ssh.privateKey holds no private key (the text of a file like ~/.ssh/id_ed25519)");
+        return;
+    }
+    /* "none" as the cipher, in the base64 of PROTOCOL.key's header; PEM says it in plain words */
+    bool openssh = memmem(value.p, value.n, "BEGIN OPENSSH", 13) != NULL;
+    bool open = memmem(value.p, value.n, "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU", 31) != NULL;
+    if ((openssh && !open) || memmem(value.p, value.n, "ENCRYPTED", 9) != NULL) {
+        (void)tu_git_fail(r->work, TU_EDENIED, "ssh-key",
+                          "ssh.privateKey has a passphrase: give a deploy key without one");
         return;
     }
     char *text = malloc(value.n + 1);
@@ -405,8 +413,6 @@ static const struct {
      "the host key is unknown or wrong: check its fingerprint with the server's owner and put into "
      "ssh.knownHosts the lines of",
      SAY_KEYSCAN},
-    {"incorrect passphrase", TU_EDENIED, "ssh-key",
-     "ssh.privateKey has a passphrase: give a deploy key without one", SAY_AS_IS},
     {"error in libcrypto", TU_EDENIED, "ssh-key",
      "ssh.privateKey can't be read: is it whole, and without a passphrase?", SAY_AS_IS},
     {"invalid format", TU_EDENIED, "ssh-key",
@@ -473,7 +479,10 @@ static tu_rc fail_from_words(ssh_remote *r, int status) {
 /* ssh closed the line: lets it finish its last words, which tell why. */
 static tu_rc fail_ended(ssh_remote *r) {
     int64_t until = tu_git_now_ms() + tu_git_time_left(r->work, 2000);
-    for (;;) {
+    if (r->work->closing) { /* libgit2's goodbye; the server may have gone before it */
+        return TU_EUNAVAILABLE;
+    }
+    while (r->words >= 0) {
         int64_t left = until - tu_git_now_ms();
         struct pollfd fds[2] = {{.fd = r->words, .events = POLLIN},
                                 {.fd = r->work->host->cancel_fd(r->work->call), .events = POLLIN}};

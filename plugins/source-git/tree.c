@@ -21,8 +21,10 @@ bool tu_git_is_damage(const tu_git_work *w) {
 
 tu_rc tu_git_fail_store(tu_git_work *w, const char *what) {
     const git_error *e = git_error_last();
-    bool memory = e != NULL && e->klass == GIT_ERROR_NOMEMORY;
-    if (w->rc != TU_OK || memory || tu_git_stopped(w)) {
+    bool host = e != NULL && e->message != NULL &&
+                (e->klass == GIT_ERROR_NOMEMORY || strstr(e->message, strerror(ENOSPC)) != NULL ||
+                 strstr(e->message, strerror(EDQUOT)) != NULL);
+    if (w->rc != TU_OK || host || tu_git_stopped(w)) {
         return tu_git_fail_library(w, what);
     }
     return tu_git_fail(

@@ -173,8 +173,8 @@ tu_rc tu_git_progress(tu_git_work *w, const char *stage, uint64_t done, uint64_t
     return rc == TU_OK ? TU_OK : tu_git_fail(w, rc, "stopped", "the host took no more records");
 }
 
-/* libgit2 writes packs through a mapping of a file with holes: on a full disk that is a SIGBUS, not
- * an error. So a fetch ends while there is room left. */
+/* libgit2 writes packs through a mapping, where a full disk may be a SIGBUS instead of an error. So
+ * a fetch ends while there is room left. */
 static tu_rc check_disk(tu_git_work *w) {
     if (w->disk == NULL ||
         (w->disk_checked_at != 0 && w->received - w->disk_checked_at < TU_GIT_MIB)) {

@@ -29,6 +29,7 @@ typedef struct tu_git_work {
     char head[2048];            /* how the server's first answer begins, for tu_git_fail_library */
     size_t head_n;
     char said[512];           /* the last words of the server's side band */
+    bool closing;             /* nothing that fails now matters */
     const char *disk;         /* a folder on the disk that is being filled, or NULL */
     uint64_t disk_checked_at; /* `received` when its free space was last looked at */
 } tu_git_work;
