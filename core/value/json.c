@@ -44,9 +44,7 @@ typedef struct reader {
 
 static bool read_value(reader *r, tu_value *out);
 
-/* --- errors
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- errors --------------------------------------------------------------------------------- */
 
 static int64_t line_of(const reader *r, const char *at) {
     int64_t line = 1;
@@ -93,9 +91,7 @@ static bool fail_expected(reader *r, const char *expected) {
     return fail(r, r->next, "expected %s, found %s", expected, found(r, r->next, room));
 }
 
-/* --- between tokens
- * ------------------------------------------------------------------------------------------------
- */
+/* --- between tokens ------------------------------------------------------------------------- */
 
 static inline void skip_space(reader *r) {
     const char *p = r->next;
@@ -112,9 +108,7 @@ static inline bool at_byte(const reader *r, char c) {
     return r->next < r->end && *r->next == c;
 }
 
-/* --- strings
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- strings -------------------------------------------------------------------------------- */
 
 /* The first byte in [p, end) that isn't plain text of a string: quote, backslash, control character
  * or not ASCII. */
@@ -304,8 +298,7 @@ static bool read_string(reader *r, tu_str *ret) {
                   : fail(r, start - 1, "the string that begins here has no closing quote");
 }
 
-/* --- numbers and words
- * --------------------------------------------------------------------------------------------- */
+/* --- numbers and words ---------------------------------------------------------------------- */
 
 static inline const char *skip_digits(const char *p, const char *end) {
     while (p < end && (unsigned)(*p - '0') <= 9)
@@ -386,9 +379,7 @@ static bool read_word(reader *r, tu_value *out) {
     return fail_expected(r, "a value");
 }
 
-/* --- maps and lists
- * --------------------------------------------------------------------------------------------------
- */
+/* --- maps and lists ------------------------------------------------------------------------- */
 
 static bool fail_duplicate(reader *r, const tu_member *first, const tu_member *second) {
     return fail(r, r->begin + second->key_begin,
@@ -524,9 +515,7 @@ static bool read_value(reader *r, tu_value *out) {
     return ok;
 }
 
-/* --- the whole
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- the whole ------------------------------------------------------------------------------ */
 
 /* How much of the text a copy has to hold: with PREFIX not what stands behind the value. */
 static size_t needed(tu_str text, unsigned flags) {

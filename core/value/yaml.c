@@ -61,9 +61,7 @@ typedef struct composer {
 
 static bool compose_node(composer *c, tu_value *out);
 
-/* --- places
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- places --------------------------------------------------------------------------------- */
 
 static size_t sequence_length(unsigned char lead) {
     return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
@@ -134,9 +132,7 @@ static void note_end(composer *c) {
     c->end = (uint32_t)(c->part.offset + c->at.bytes);
 }
 
-/* --- errors
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- errors --------------------------------------------------------------------------------- */
 
 static bool fail_memory(composer *c) {
     if (c->rc == TU_OK)
@@ -190,9 +186,7 @@ static bool next_event(composer *c) {
     return fail_at(c, c->at.bytes, p.hint, "%s", p.message);
 }
 
-/* --- anchors
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- anchors -------------------------------------------------------------------------------- */
 
 static anchor **anchor_bucket(composer *c, tu_str name) {
     return &c->anchors[tu_hash64(name) % ANCHOR_BUCKETS];
@@ -287,9 +281,7 @@ static bool compose_alias(composer *c, tu_value *out) {
     return true;
 }
 
-/* --- scalars and tags
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- scalars and tags ----------------------------------------------------------------------- */
 
 /* kind: what the tag stands at. */
 static bool fail_tag(composer *c, const char *tag, const char *kind) {
@@ -374,9 +366,7 @@ static bool compose_scalar(composer *c, tu_value *out) {
     return true;
 }
 
-/* --- lists and maps
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- lists and maps ------------------------------------------------------------------------- */
 
 static bool collection_tag(composer *c, const yaml_char_t *tag, const char *expected) {
     const char *name = (const char *)tag;
@@ -598,9 +588,7 @@ static bool compose_node(composer *c, tu_value *out) {
     }
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the whole ------------------------------------------------------------------------------ */
 
 /* Is there nothing between the document's markers? (`null` and `~` are something.) */
 static bool is_nothing(const composer *c) {

@@ -25,9 +25,7 @@ typedef struct meaning {
     double number; /* floats and integers */
 } meaning;
 
-/* --- words
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- words ---------------------------------------------------------------------------------- */
 
 static const struct word {
     const char *text;
@@ -69,9 +67,7 @@ static bool is_word(tu_str text, tu_yaml_reading reading, meaning *ret) {
     return false;
 }
 
-/* --- numbers
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- numbers -------------------------------------------------------------------------------- */
 
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
@@ -211,8 +207,7 @@ static bool readings_differ(meaning a, meaning b) {
     return a.kind != b.kind;
 }
 
-/* --- numbers as JSON has them
- * ---------------------------------------------------------------------------------------------- */
+/* --- numbers as JSON has them --------------------------------------------------------------- */
 
 /* The shortest digits that read back as the same double (or float, with 9 digits at most): Go's
  * FormatFloat(-1). */
@@ -333,9 +328,7 @@ static tu_rc set_number(tu_arena *a, tu_str text, meaning m, tu_yaml_reading rea
     return set_number_text(a, v, out, error);
 }
 
-/* --- the two entries
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- the two entries ------------------------------------------------------------------------ */
 
 static const char *const tag_names[] = {"", "!!str", "!!int", "!!float", "!!bool", "!!null"};
 
