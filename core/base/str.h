@@ -9,6 +9,8 @@
 #include <trueup/plugin.h>
 
 #define TU_S(literal) ((tu_str){(literal), sizeof(literal) - 1})
+/* The same as an initialiser of static data: `static const tu_str words[] = {TU_S_INIT("a"), TU_S_INIT("b")};` */
+#define TU_S_INIT(literal) {(literal), sizeof(literal) - 1}
 /* For printf: "%.*s" */
 #define TU_P(s) (int)(s).n, (s).n ? (s).p : ""
 

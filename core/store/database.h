@@ -1,0 +1,52 @@
+/*
+ * store/database.h: what the files of this folder share: the connection, statements, and the way
+ * from SQLite's results to ours.
+ *
+ * A statement is borrowed with tu_store_use(), bound, stepped, and always given back by
+ * tu_store_end() or tu_store_run(); a statement that is left open would keep the write-ahead log
+ * from being checkpointed.
+ */
+#ifndef TU_STORE_DATABASE_H
+#define TU_STORE_DATABASE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#include "store/sql.h"
+#include "store/store.h"
+
+struct tu_store {
+    sqlite3 *db;
+    sqlite3_stmt *statements[TU_SQL_COUNT];
+    char *dir;
+    int lock_fd; /* -1: none */
+    char install_id[33];
+};
+
+/* Says what went wrong with the last call on the connection. code: what SQLite returned. doing:
+ * "record a drift". */
+tu_rc tu_store_fail(tu_store *s, int code, const char *doing, tu_error **error);
+
+sqlite3_stmt *tu_store_use(tu_store *s, tu_sql which);
+void tu_bind_text(sqlite3_stmt *statement, int i, tu_str s);
+void tu_bind_bytes(sqlite3_stmt *statement, int i, tu_str s);
+void tu_bind_integer(sqlite3_stmt *statement, int i, int64_t n);
+void tu_bind_id(sqlite3_stmt *statement, int i, int64_t id); /* 0 is NULL */
+tu_str tu_column_text(sqlite3_stmt *statement, int i); /* of blobs too; valid until the next step */
+/* Steps to the end. ret_changed (may be NULL): rows that were written. */
+tu_rc tu_store_run(tu_store *s, sqlite3_stmt *statement, const char *doing, int64_t *ret_changed,
+                   tu_error **error);
+/* One row: TU_OK and *ret_row true, or false at the end. */
+tu_rc tu_store_step(tu_store *s, sqlite3_stmt *statement, const char *doing, bool *ret_row,
+                    tu_error **error);
+void tu_store_end(sqlite3_stmt *statement);
+
+tu_rc tu_store_begin(tu_store *s, tu_error **error);
+/* Commits when rc is TU_OK, rolls back otherwise. Returns rc, or why the commit failed. */
+tu_rc tu_store_finish(tu_store *s, tu_rc rc, tu_error **error);
+
+/* Appends to the chain; inside a transaction. */
+tu_rc tu_store_audit_append(tu_store *s, int64_t wall_ms, const tu_audit *audits, size_t n,
+                            tu_error **error);
+
+#endif

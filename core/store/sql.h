@@ -1,0 +1,49 @@
+/*
+ * store/sql.h: every SQL text of the store, and nothing else.
+ *
+ * To add a statement: a name here, its text in sql.c at the same place. To change the schema:
+ * append a script to tu_store_migrations; scripts that were released never change. A database
+ * carries the number of scripts that it has seen in user_version.
+ */
+#ifndef TU_STORE_SQL_H
+#define TU_STORE_SQL_H
+
+#include <stddef.h>
+
+#define TU_STORE_APPLICATION_ID 0x74727570 /* "trup" */
+
+typedef enum {
+    TU_SQL_BEGIN,
+    TU_SQL_COMMIT,
+    TU_SQL_ROLLBACK,
+    TU_SQL_INSTALL_ID,
+    TU_SQL_SET_INSTALL_ID,
+    TU_SQL_DRIFT_INSERT,
+    TU_SQL_DRIFT_UPDATE,
+    TU_SQL_DRIFT_OPEN,
+    TU_SQL_AUDIT_HEAD,
+    TU_SQL_AUDIT_INSERT,
+    TU_SQL_AUDIT_ALL,
+    TU_SQL_DELIVERY_SERIAL,
+    TU_SQL_DELIVERY_INSERT,
+    TU_SQL_DELIVERY_DUE,
+    TU_SQL_DELIVERY_NEXT,
+    TU_SQL_DELIVERY_COUNTS,
+    TU_SQL_DELIVERY_OUTCOME,
+    TU_SQL_ATTEMPT_INSERT,
+    TU_SQL_INVENTORY_PUT,
+    TU_SQL_INVENTORY_REMOVE,
+    TU_SQL_INVENTORY_LIST,
+    TU_SQL_COUNT
+} tu_sql;
+
+extern const char *const tu_store_statements[TU_SQL_COUNT];
+
+/* What every connection begins with. */
+extern const char tu_store_pragmas[];
+
+/* Script i brings a database from version i to i + 1. */
+extern const char *const tu_store_migrations[];
+extern const size_t tu_store_schema_version;
+
+#endif

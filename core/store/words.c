@@ -1,0 +1,43 @@
+/*
+ * store/words.c: one table for each enum, in the enum's order.
+ */
+#include "store/words.h"
+
+#include "base/str.h"
+
+static const char *const drift_states[] = {"open", "healing", "resolved"};
+static const char *const delivery_states[] = {"pending", "delivered", "dead"};
+enum { STATES = 3 };
+
+static bool find(const char *const names[STATES], tu_str s, int *ret) {
+    for (int i = 0; i < STATES; i++)
+        if (tu_str_is(s, names[i])) {
+            *ret = i;
+            return true;
+        }
+    return false;
+}
+
+const char *tu_drift_state_name(tu_drift_state s) {
+    return drift_states[s];
+}
+
+const char *tu_delivery_state_name(tu_delivery_state s) {
+    return delivery_states[s];
+}
+
+bool tu_drift_state_parse(tu_str s, tu_drift_state *ret) {
+    int i;
+    bool found = find(drift_states, s, &i);
+    if (found)
+        *ret = (tu_drift_state)i;
+    return found;
+}
+
+bool tu_delivery_state_parse(tu_str s, tu_delivery_state *ret) {
+    int i;
+    bool found = find(delivery_states, s, &i);
+    if (found)
+        *ret = (tu_delivery_state)i;
+    return found;
+}
