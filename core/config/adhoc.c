@@ -197,11 +197,15 @@ static void add_use(tu_buf *b, const char *kind, const place_in_use *use) {
 
 /* The location without user and password; a name for reports. */
 static tu_str name_location(tu_arena *a, const char *location) {
-    const char *host = strstr(location, "://");
-    const char *at = host ? strrchr(host, '@') : NULL;
-    if (!at || memchr(host + 3, '/', (size_t)(at - host - 3)))
-        return tu_arena_copy(a, tu_str_c(location));
-    return tu_str_c(tu_arena_printf(a, "%.*s%s", (int)(host + 3 - location), location, at + 1));
+    const char *scheme_end = strstr(location, "://");
+    const char *host = scheme_end ? scheme_end + 3 : location;
+    size_t n = scheme_end ? strcspn(host, "/?#") : 0, login = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (host[i] == '@')
+            login = i + 1;
+    }
+    char *name = tu_arena_printf(a, "%.*s%s", (int)(host - location), location, host + login);
+    return tu_str_c(name);
 }
 
 static tu_config *build(const place_in_use *from, const place_in_use *to, const char *location,

@@ -204,25 +204,22 @@ void tu_show_value(tu_buf *out, const tu_value *v, size_t limit) {
 /* May it stand without quotes and still be read as this string? */
 static bool is_plain(tu_str s) {
     static const char *const other_types[] = {"true", "false", "null", "yes", "no",
-                                              "on",   "off",   "y",    "n",   "~"};
+                                              "on",   "off",   "y",    "n"};
     if (s.n == 0 || s.n > 200)
         return false;
-    bool letters = false;
     for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
+        char c = s.p[i], next = i + 1 < s.n ? s.p[i + 1] : ' ';
         bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '/';
-        bool inner = (c >= '0' && c <= '9') || strchr(".-+=@", c) ||
-                     (c == ':' && i + 1 < s.n && s.p[i + 1] != ' ') ||
-                     (c == ' ' && i + 1 < s.n && s.p[i + 1] != '#');
-        letters |= letter && c != 'e' && c != 'E' && c != 'x';
-        if (c == '\0' || (!letter && !inner) || (i == 0 && !letter && (c < '0' || c > '9')))
+        bool inner = (c >= '0' && c <= '9') || (c != '\0' && strchr(".-+=@", c)) ||
+                     ((c == ':' || c == ' ') && next != ' ' && next != '#');
+        if (!letter && (i == 0 || !inner))
             return false;
     }
     for (size_t i = 0; i < sizeof other_types / sizeof *other_types; i++) {
         if (s.n == strlen(other_types[i]) && strncasecmp(s.p, other_types[i], s.n) == 0)
             return false;
     }
-    return letters && s.p[s.n - 1] != ' ' && s.p[s.n - 1] != ':';
+    return true;
 }
 
 static bool has_lines(const tu_value *v) {

@@ -4,7 +4,7 @@
  *     shop  shop-config@9f3c1a2b70 -> prod  (audit)
  *       ~ drifted  Deployment.apps/shop/cart  overlays/prod/cart.yaml:3
  *           /spec/replicas  3 -> 5  field manager kubectl-edit (human), 2026-01-02T03:00:00Z
- *       - missing  Service/shop/cart          overlays/prod/cart.yaml:20
+ *       x missing  Service/shop/cart          overlays/prod/cart.yaml:20
  *     12 objects: 9 in sync, 1 drifted, 1 missing, 1 unknown
  *
  * With `diff` each change follows in full: "-" is what is live, "+" what the source says. A manager
@@ -19,8 +19,10 @@
 #define OBJECT_COLUMNS 64 /* of object names that others are aligned to */
 #define VALUES_COLUMNS 48 /* of "3 -> 5" that others are aligned to */
 #define CONTEXT_LINES 3   /* around a changed line */
+#define INDENT 6
 #define LINE_BYTES (1024u * 1024)
 
+/* No "+" and "-" here: they are the diff's. */
 static const struct {
     const char *mark;
     tu_paint paint;
@@ -28,12 +30,12 @@ static const struct {
 } looks[TU_VERDICT_COUNT] = {
     [TU_VERDICT_IN_SYNC] = {"=", TU_PAINT_GREEN, "in sync"},
     [TU_VERDICT_DRIFTED] = {"~", TU_PAINT_YELLOW, "drifted"},
-    [TU_VERDICT_MISSING] = {"-", TU_PAINT_RED, "missing"},
-    [TU_VERDICT_UNMANAGED] = {"+", TU_PAINT_YELLOW, "unmanaged"},
+    [TU_VERDICT_MISSING] = {"x", TU_PAINT_RED, "missing"},
+    [TU_VERDICT_UNMANAGED] = {"*", TU_PAINT_YELLOW, "unmanaged"},
     [TU_VERDICT_BLOCKED] = {"!", TU_PAINT_RED, "blocked"},
     [TU_VERDICT_INVALID] = {"!", TU_PAINT_RED, "invalid"},
     [TU_VERDICT_UNKNOWN] = {"?", TU_PAINT_CYAN, "unknown"},
-    [TU_VERDICT_TERMINATING] = {"x", TU_PAINT_YELLOW, "terminating"},
+    [TU_VERDICT_TERMINATING] = {".", TU_PAINT_YELLOW, "terminating"},
     [TU_VERDICT_DELEGATED] = {"=", TU_PAINT_GREEN, "delegated"},
 };
 
@@ -112,7 +114,8 @@ static size_t name_columns(const tu_finding *f) {
 static void add_decision(printer *p, tu_action action, tu_severity severity, tu_str entry) {
     if (entry.n == 0)
         return;
-    add(p, "  ");
+    if (p->line.n > 0)
+        add(p, "  ");
     tu_buf text = TU_BUF_INIT(LINE_BYTES);
     tu_buf_addf(&text, "[%s", tu_action_name(action));
     if (action != TU_ACTION_IGNORE)
@@ -120,6 +123,11 @@ static void add_decision(printer *p, tu_action action, tu_severity severity, tu_
     tu_buf_addf(&text, ": %.*s]", TU_P(entry));
     paint_safe(p, TU_PAINT_DIM, tu_buf_str(&text));
     tu_buf_done(&text);
+}
+
+/* Is there room for `columns` more in this line? */
+static bool fits(const printer *p, size_t columns) {
+    return p->o->width == 0 || tu_show_columns(tu_buf_str(&p->line)) + columns <= p->o->width;
 }
 
 static void write_head(printer *p, const tu_finding *f, size_t verdict_columns, size_t columns) {
@@ -137,9 +145,17 @@ static void write_head(printer *p, const tu_finding *f, size_t verdict_columns, 
     if (name.n > 0)
         tu_show_pad(&p->line, at, columns, 2);
     tu_buf_done(&name);
-    add_place(p, f);
+
+    printer rest = begin(p->o, p->out);
+    add_place(&rest, f);
     if (f->change_count == 0)
-        add_decision(p, f->action, f->severity, f->entry);
+        add_decision(&rest, f->action, f->severity, f->entry);
+    if (rest.line.n > 0 && !fits(p, tu_show_columns(tu_buf_str(&rest.line)))) {
+        flush(p, p->o->width);
+        add(p, "      ");
+    }
+    tu_buf_add(&p->line, tu_buf_str(&rest.line));
+    end(&rest);
     flush(p, p->o->width);
 }
 
@@ -186,11 +202,14 @@ static void add_values(tu_buf *out, const tu_change *c) {
     } else if (is_multi_line(c->desired) && is_multi_line(c->live)) {
         line_counts n = {0};
         tu_diff_lines(c->live->string, c->desired->string, 0, count_line, &n);
-        tu_buf_addf(out, "text: %zu line%s only live, %zu only desired", n.removed,
-                    n.removed == 1 ? "" : "s", n.added);
+        if (n.removed + n.added == 0)
+            tu_buf_add_c(out, "text: only the newline at its end differs");
+        else
+            tu_buf_addf(out, "text: %zu line%s only live, %zu only desired", n.removed,
+                        n.removed == 1 ? "" : "s", n.added);
     } else {
         if (c->kind != TU_CHANGE_VALUE)
-            tu_buf_addf(out, "%s: ", tu_change_name(c->kind));
+            tu_buf_addf(out, "%s%s", tu_change_name(c->kind), c->desired || c->live ? ": " : "");
         if (c->desired || c->live) {
             tu_show_value(out, c->desired, VALUE_COLUMNS);
             tu_buf_add_c(out, " -> ");
@@ -201,51 +220,76 @@ static void add_values(tu_buf *out, const tu_change *c) {
     }
 }
 
+/* What the changes of an object are aligned to (longer ones stick out), and whether that leaves
+ * room on a line. */
 typedef struct alignment {
-    size_t path, values;
+    size_t path, values, hand;
+    bool one_line, two_lines; /* everything beside each other; the hand below */
 } alignment;
 
 static size_t at_most(size_t n, size_t most) {
     return n > most ? 0 : n;
 }
 
-static bool is_shown(const printer *p, const tu_change *c) {
-    return p->o->all || c->action != TU_ACTION_IGNORE;
-}
-
 static size_t max(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-/* What the changes of an object are aligned to; longer ones stick out. */
+static bool is_shown(const printer *p, const tu_change *c) {
+    return p->o->all || c->action != TU_ACTION_IGNORE;
+}
+
+static void add_hand_and_decision(printer *p, const tu_change *c) {
+    add_hand(p, &c->owner);
+    add_decision(p, c->action, c->severity, c->entry);
+}
+
 static alignment measure(const printer *p, const tu_finding *f) {
-    alignment n = {0};
+    alignment a = {0};
+    size_t widest = 0, widest_hand = 0;
     for (size_t i = 0; i < f->change_count; i++) {
         if (!is_shown(p, &f->changes[i]))
             continue;
-        tu_buf text = TU_BUF_INIT(LINE_BYTES);
-        tu_show_safe(&text, f->changes[i].path);
-        n.path = max(n.path, at_most(tu_show_columns(tu_buf_str(&text)), PATH_COLUMNS));
-        tu_buf_clear(&text);
-        add_values(&text, &f->changes[i]);
-        n.values = max(n.values, at_most(tu_show_columns(tu_buf_str(&text)), VALUES_COLUMNS));
-        tu_buf_done(&text);
+        printer scratch = begin(p->o, p->out);
+        paint_safe(&scratch, TU_PAINT_NONE, f->changes[i].path);
+        size_t path = tu_show_columns(tu_buf_str(&scratch.line));
+        tu_buf_clear(&scratch.line);
+        add_values(&scratch.line, &f->changes[i]);
+        size_t values = tu_show_columns(tu_buf_str(&scratch.line));
+        tu_buf_clear(&scratch.line);
+        add_hand_and_decision(&scratch, &f->changes[i]);
+        widest_hand = max(widest_hand, tu_show_columns(tu_buf_str(&scratch.line)));
+        end(&scratch);
+        a.path = max(a.path, at_most(path, PATH_COLUMNS));
+        a.values = max(a.values, at_most(values, VALUES_COLUMNS));
+        widest = max(widest, max(path, a.path) + 2 + max(values, a.values));
     }
-    return n;
+    size_t width = p->o->width;
+    a.two_lines = width == 0 || INDENT + widest <= width;
+    a.one_line = width == 0 || INDENT + widest + 2 + widest_hand <= width;
+    return a;
 }
 
-static void write_change_line(printer *p, const tu_change *c, const alignment *n) {
-    add(p, "      ");
-    size_t at = p->line.n;
+static void write_change_line(printer *p, const tu_change *c, const alignment *a) {
+    tu_show_pad(&p->line, 0, INDENT, 0);
     paint_safe(p, TU_PAINT_NONE, c->path);
-    tu_show_pad(&p->line, at, n->path, 0);
-    add(p, "  ");
-    at = p->line.n;
+    if (a->two_lines) {
+        tu_show_pad(&p->line, 0, INDENT + a->path + 2, 2);
+    } else {
+        flush(p, p->o->width);
+        tu_show_pad(&p->line, 0, INDENT + 2, 0);
+    }
     add_values(&p->line, c);
-    tu_show_pad(&p->line, at, n->values, 0);
-    add(p, "  ");
-    add_hand(p, &c->owner);
-    add_decision(p, c->action, c->severity, c->entry);
+    printer hand = begin(p->o, p->out);
+    add_hand_and_decision(&hand, c);
+    if (a->one_line) {
+        tu_show_pad(&p->line, 0, INDENT + a->path + 2 + a->values + 2, 2);
+    } else if (hand.line.n > 0) {
+        flush(p, p->o->width);
+        tu_show_pad(&p->line, 0, INDENT + 2, 0);
+    }
+    tu_buf_add(&p->line, tu_buf_str(&hand.line));
+    end(&hand);
     flush(p, p->o->width);
 }
 
@@ -295,8 +339,7 @@ static void write_change_in_full(printer *p, const tu_finding *f, const tu_chang
     }
     if (c->owner.manager.n > 0)
         add(p, "  ");
-    add_hand(p, &c->owner);
-    add_decision(p, c->action, c->severity, c->entry);
+    add_hand_and_decision(p, c);
     flush(p, 0);
 
     tu_buf live = TU_BUF_INIT(p->out->max), desired = TU_BUF_INIT(p->out->max);
