@@ -1,0 +1,1 @@
+target_sources(bench_kubernetes PRIVATE support/kube_host.c)
