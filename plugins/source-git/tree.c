@@ -136,9 +136,17 @@ static tu_rc add_file(walk *w, const git_oid *id, git_filemode_t mode) {
 /* Git keeps a tree sorted as if folders ended with '/', which makes the walk's order the byte order
  * of whole paths. */
 static tu_rc add_tree(walk *w, const git_oid *id, size_t used, unsigned depth) {
-    if (depth > TU_GIT_LIMIT_TREE_DEPTH || w->files->folders++ >= TU_GIT_LIMIT_TREE_FOLDERS) {
-        return tu_git_fail(w->work, TU_EINVALID, "too-many-folders",
-                           "%s: folders are nested too deeply or are too many", w->path);
+    if (depth > TU_GIT_LIMIT_TREE_DEPTH) {
+        return tu_git_fail(w->work, TU_EINVALID, "too-deep",
+                           "folders are nested more than %u deep (TU_GIT_LIMIT_TREE_DEPTH): %.200s",
+                           TU_GIT_LIMIT_TREE_DEPTH, w->path);
+    }
+    if (w->files->folders++ >= TU_GIT_LIMIT_TREE_FOLDERS) {
+        return tu_git_fail(
+            w->work, TU_EINVALID, "too-many-folders",
+            "there are more than %u folders (TU_GIT_LIMIT_TREE_FOLDERS): set the rule's "
+            "path to the folder of the manifests",
+            TU_GIT_LIMIT_TREE_FOLDERS);
     }
     if (tu_git_stopped(w->work)) {
         return w->work->rc;
