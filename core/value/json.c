@@ -76,7 +76,9 @@ static const char *found(const reader *r, const char *at, char room[24]) {
     if (at >= r->end)
         return "the end of the text";
     unsigned char c = (unsigned char)*at;
-    if (c == '\'' || c <= ' ' || c >= 0x7f)
+    if (c == '\'')
+        return "a single quote";
+    if (c <= ' ' || c >= 0x7f)
         snprintf(room, 24, "byte 0x%02x", c);
     else
         snprintf(room, 24, "'%c'", c);
