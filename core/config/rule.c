@@ -169,7 +169,7 @@ static void check_window(tu_reader *r, tu_window *w, const tu_value *v) {
     }
     if (rc == TU_OK && at && w->time_zone.n == 0)
         rc = tu_error_set(&why, TU_EINVALID, "an empty time zone: leave the key out for UTC");
-    if (rc == TU_OK) {
+    if (rc == TU_OK && w->cron.n > 0) { /* without cron that has been said */
         at = tu_value_get(v, "duration");
         rc = tu_window_prepare(r->arena, w, &why);
     }

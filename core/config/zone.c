@@ -307,6 +307,14 @@ static bool same_letters(tu_str a, tu_str b) {
     return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
 }
 
+/* Nearer than the other, or as near and earlier in the alphabet: folders have no order of their
+ * own. */
+static bool is_nearer(tu_str word, const char *name, const char *other) {
+    bool first = tu_suggest(word, (const char *const[]){name, other}, 2) == name;
+    bool second = tu_suggest(word, (const char *const[]){other, name}, 2) == name;
+    return first && (second || strcmp(name, other) < 0);
+}
+
 static void consider(search *s, const char *name) {
     tu_str candidate = tu_str_c(name), city = last_step(candidate), wanted = last_step(s->wanted);
     char folded[128];
@@ -323,7 +331,7 @@ static void consider(search *s, const char *name) {
         rank = 2;
     else if (city.n > 4 && tu_suggest(wanted, &(const char *){city.p}, 1))
         rank = 1;
-    if (rank > s->rank) {
+    if (rank > s->rank || (rank == 2 && s->rank == 2 && is_nearer(spelled, name, s->best))) {
         s->rank = rank;
         snprintf(s->best, sizeof s->best, "%s", name);
     }
