@@ -62,9 +62,7 @@ void kube_strip_values(const char *text, char *ret, size_t size) {
     ret[out] = '\0';
 }
 
-/* --- transport
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- transport ----------------------------------------------------------------------------- */
 
 static tu_rc tls_error(const tu_instance *k, const kube_transfer *t, kube_error *error) {
     const kube_cluster *c = &k->cluster;
@@ -146,9 +144,7 @@ static tu_rc transport_error(const tu_instance *k, const kube_transfer *t, kube_
     }
 }
 
-/* --- statuses
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- statuses ------------------------------------------------------------------------------ */
 
 /* "list deployments.apps in namespace shop" */
 static void topic_words(const kube_topic *t, char *ret, size_t size) {

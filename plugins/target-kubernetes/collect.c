@@ -103,9 +103,7 @@ struct collection {
 static void scope_failed(scope *s, feed *f, const kube_error *error, bool resume);
 static void scope_restart(scope *s);
 
-/* --- emitting
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- emitting ------------------------------------------------------------------------------ */
 
 static bool emit(collection *c, uint32_t record, const scope *s, tu_str meta, tu_str body) {
     if (c->stop == TU_OK)
@@ -153,9 +151,7 @@ static void emit_gone(feed *f, tu_str metadata) {
     emit(f->of->in, TU_REC_GONE, f->of, kube_text_str(&meta), (tu_str){0});
 }
 
-/* --- starting requests
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- starting requests --------------------------------------------------------------------- */
 
 static uint32_t random_below(uint32_t n) {
     uint32_t r = 0;
@@ -257,9 +253,7 @@ static void feed_watch(feed *f) {
     feed_request(f);
 }
 
-/* --- the life of a scope
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- the life of a scope ------------------------------------------------------------------- */
 
 static void scope_finish(scope *s) {
     for (size_t i = 0; i < s->n; i++) {
@@ -340,9 +334,7 @@ static void scope_listed(scope *s) {
             feed_wait(&s->feeds[i], 0, true);
 }
 
-/* --- listing
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* --- listing ------------------------------------------------------------------------------- */
 
 static int32_t on_list_value(void *arg, kube_part part, tu_str value) {
     feed *f = arg;
@@ -440,9 +432,7 @@ static void on_list_done(kube_transfer *t) {
         scope_listed(s);
 }
 
-/* --- watching
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- watching ------------------------------------------------------------------------------ */
 
 /* Is a Status the news that the cursor is too old? */
 static bool is_expired(tu_str status) {
@@ -527,9 +517,7 @@ static void on_watch_done(kube_transfer *t) {
         scope_failed(s, f, &error, true);
 }
 
-/* --- the loop
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- the loop ------------------------------------------------------------------------------ */
 
 static bool scope_feeds(scope *s, const cJSON *namespaces) {
     int n = cJSON_GetArraySize(namespaces);

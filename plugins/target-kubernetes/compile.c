@@ -34,13 +34,13 @@ typedef struct compiled_type {
     bool atomic, open; /* part of what makes the type: an override beside the $ref, inherited
                           preserve-unknown-fields */
     kube_text text;
-    bool done;
 } compiled_type;
 
 typedef struct compiler {
     const cJSON *schemas;
     compiled_type *types;
     size_t n;
+    bool no_status; /* of the object itself: it is ignored */
     bool failed;
 } compiler;
 
@@ -112,16 +112,16 @@ static size_t type_new(compiler *c, const char *ref, bool atomic, bool open) {
     return c->n++;
 }
 
-/* A leaf is written once, whoever needs it. */
-static size_t type_leaf(compiler *c, const char *text) {
-    for (size_t i = 0; i < c->n; i++)
-        if (!c->types[i].ref && c->types[i].done && strcmp(c->types[i].text.p, text) == 0)
+/* A type that is not a component: equal ones are one type, since what they refer to is so too. */
+static size_t type_inline(compiler *c, const char *text) {
+    for (size_t i = 0; i < c->n && !c->failed; i++)
+        if (!c->types[i].ref && strcmp(c->types[i].text.p, text) == 0)
             return i;
-    size_t at = type_new(c, NULL, false, false);
-    if (!c->failed) {
-        kube_text_string(&c->types[at].text, text);
-        c->types[at].done = true;
-    }
+    size_t at = c->failed ? 0 : type_new(c, NULL, false, false);
+    if (c->failed)
+        return 0;
+    kube_text_string(&c->types[at].text, text);
+    c->failed = c->types[at].text.failed;
     return at;
 }
 
@@ -138,7 +138,10 @@ static void compile_map(compiler *c, const cJSON *schema, place p, bool atomic, 
     if (properties && properties->child) {
         kube_text_string(t, ",\"fields\":{");
         cJSON_ArrayForEach(field, properties) {
-            size_t type = compile_schema(c, field, p);
+            /* depth 0 is the object itself, whose status is not compared where it is ignored */
+            bool unused = p.depth == 0 && c->no_status && strcmp(field->string, "status") == 0;
+            size_t type =
+                unused ? type_inline(c, "{\"type\":\"any\"}") : compile_schema(c, field, p);
             kube_text_string(t, field == properties->child ? "" : ",");
             kube_text_quote(t, kube_str(field->string));
             kube_text_print(t, ":%zu", type);
@@ -228,36 +231,32 @@ static size_t compile_leaf(compiler *c, const cJSON *schema, place p) {
                *format = kube_member_string(schema, "format");
     if (kube_member_true(schema, "x-kubernetes-int-or-string") ||
         strcmp(format, "int-or-string") == 0)
-        return type_leaf(c, "{\"type\":\"string\",\"semantic\":\"int-or-string\"}");
+        return type_inline(c, "{\"type\":\"string\",\"semantic\":\"int-or-string\"}");
     if (strcmp(type, "string") == 0)
-        return type_leaf(c, p.builtin && strcmp(format, "byte") == 0
-                                ? "{\"type\":\"string\",\"semantic\":\"base64\"}"
-                                : "{\"type\":\"string\"}");
+        return type_inline(c, p.builtin && strcmp(format, "byte") == 0
+                                  ? "{\"type\":\"string\",\"semantic\":\"base64\"}"
+                                  : "{\"type\":\"string\"}");
     if (strcmp(type, "integer") == 0)
-        return type_leaf(c, "{\"type\":\"integer\"}");
+        return type_inline(c, "{\"type\":\"integer\"}");
     if (strcmp(type, "number") == 0)
-        return type_leaf(c, "{\"type\":\"number\"}");
+        return type_inline(c, "{\"type\":\"number\"}");
     if (strcmp(type, "boolean") == 0)
-        return type_leaf(c, "{\"type\":\"boolean\"}");
-    return type_leaf(c, "{\"type\":\"any\"}");
+        return type_inline(c, "{\"type\":\"boolean\"}");
+    return type_inline(c, "{\"type\":\"any\"}");
 }
 
-/* The body of type `at`. While it is made, c->types may move: the text is made aside. */
-static void compile_body(compiler *c, size_t at, const cJSON *schema, place p, bool atomic) {
-    kube_text t = {0};
+static void compile_body(compiler *c, const cJSON *schema, place p, bool atomic, kube_text *t) {
     if (strcmp(kube_member_string(schema, "type"), "array") == 0)
-        compile_list(c, schema, p, &t);
+        compile_list(c, schema, p, t);
     else
-        compile_map(c, schema, p, atomic, &t);
-    c->failed = c->failed || t.failed;
-    c->types[at].text = t;
-    c->types[at].done = true;
+        compile_map(c, schema, p, atomic, t);
+    c->failed = c->failed || t->failed;
 }
 
 static size_t compile_ref(compiler *c, const char *ref, bool atomic, place p) {
     const char *named = named_type(ref);
     if (named)
-        return type_leaf(c, named);
+        return type_inline(c, named);
     const cJSON *schema = member(c->schemas, ref);
     p.builtin = is_builtin(ref);
     atomic = atomic || map_atomic(schema);
@@ -270,9 +269,12 @@ static size_t compile_ref(compiler *c, const char *ref, bool atomic, place p) {
         if (t->ref && strcmp(t->ref, ref) == 0 && t->atomic == atomic && t->open == p.open)
             return i;
     }
-    size_t at = type_new(c, ref, atomic, p.open);
-    if (!c->failed)
-        compile_body(c, at, schema, p, atomic);
+    size_t at = type_new(c, ref, atomic, p.open); /* before its body, which may refer to it */
+    if (c->failed)
+        return 0;
+    kube_text body = {0};
+    compile_body(c, schema, p, atomic, &body);
+    c->types[at].text = body;
     return at;
 }
 
@@ -288,27 +290,19 @@ static size_t compile_schema(compiler *c, const cJSON *schema, place p) {
     p.open = p.open || kube_member_true(schema, "x-kubernetes-preserve-unknown-fields");
     bool map =
         member(schema, "properties") || cJSON_IsObject(member(schema, "additionalProperties"));
-    if (map && (!type[0] || strcmp(type, "object") == 0) &&
-        !kube_member_true(schema, "x-kubernetes-int-or-string")) {
-        size_t at = type_new(c, NULL, atomic, p.open);
-        if (!c->failed)
-            compile_body(c, at, schema, p, atomic);
-        return at;
-    }
-    if (strcmp(type, "array") == 0) {
-        size_t at = type_new(c, NULL, false, p.open);
-        if (!c->failed)
-            compile_body(c, at, schema, p, false);
-        return at;
+    bool container = map && (!type[0] || strcmp(type, "object") == 0) &&
+                     !kube_member_true(schema, "x-kubernetes-int-or-string");
+    if (container || strcmp(type, "array") == 0) {
+        KUBE_TEXT body = {0};
+        compile_body(c, schema, p, atomic, &body);
+        return c->failed ? 0 : type_inline(c, body.p);
     }
     if (strcmp(type, "object") == 0)
-        return type_leaf(c, atomic ? "{\"type\":\"map\",\"atomic\":true}" : "{\"type\":\"any\"}");
+        return type_inline(c, atomic ? "{\"type\":\"map\",\"atomic\":true}" : "{\"type\":\"any\"}");
     return compile_leaf(c, schema, p);
 }
 
-/* --- what is never desired
- * -------------------------------------------------------------------------------------------------
- */
+/* --- what is never desired ----------------------------------------------------------------- */
 
 typedef struct trail {
     const char *refs[PATH_DEPTH]; /* components that are being walked, against recursion */
@@ -354,16 +348,15 @@ static void find_templates(const compiler *c, const cJSON *schema, trail *t, kub
 }
 
 static void write_ignored(const compiler *c, const cJSON *root, const char *component,
-                          const kube_resource *r, kube_text *ret) {
+                          kube_text *ret) {
     static const char *const metadata[] = {
         "uid",      "resourceVersion", "generation",        "creationTimestamp",
         "selfLink", "managedFields",   "deletionTimestamp", "deletionGracePeriodSeconds"};
-    bool builtin = is_builtin(component),
-         status = member(member(root, "properties"), "status") != NULL;
+    bool builtin = is_builtin(component);
     kube_text_string(ret, "\"ignored\":[\"" LAST_APPLIED "\"");
     for (size_t i = 0; i < sizeof(metadata) / sizeof(*metadata); i++)
         kube_text_print(ret, ",\"/metadata/%s\"", metadata[i]);
-    if (r->has_status || (builtin && status))
+    if (c->no_status)
         kube_text_string(ret, ",\"/status\"");
     if (builtin) {
         trail t = {.n = 0};
@@ -392,6 +385,8 @@ bool kube_compile(const cJSON *document, const kube_resource *r, kube_text *ret)
     const cJSON *root = find_kind(c.schemas, r);
     if (!root)
         return false;
+    c.no_status =
+        r->has_status || (is_builtin(root->string) && member(member(root, "properties"), "status"));
     size_t top = compile_ref(&c, root->string, false,
                              (place){0}); /* the first type that is made: number 0 */
     kube_text_string(ret, "{");
@@ -400,7 +395,7 @@ bool kube_compile(const cJSON *document, const kube_resource *r, kube_text *ret)
                  ? "\"sensitive\":[\"/data/*\",\"/stringData/*\",\"" LAST_APPLIED "\"],"
                    "\"fold\":[{\"from\":\"/stringData\",\"into\":\"/data\",\"encode\":\"base64\"}],"
                  : "\"sensitive\":[\"" LAST_APPLIED "\"],");
-    write_ignored(&c, root, root->string, r, ret);
+    write_ignored(&c, root, root->string, ret);
     kube_text_string(ret, ",\"types\":[");
     for (size_t i = 0; i < c.n; i++) {
         kube_text_string(ret, i ? "," : "");

@@ -90,9 +90,7 @@ void kube_sessions_free(tu_instance *k) {
     }
 }
 
-/* --- one transfer
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- one transfer -------------------------------------------------------------------------- */
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg) {
     kube_transfer *t = arg;

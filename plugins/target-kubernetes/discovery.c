@@ -53,9 +53,7 @@ void kube_discovery_free(kube_discovery *d) {
     free(d);
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------------- */
 
 typedef struct reading { /* what one round found; on_kind decides what happens with it */
     tu_instance *k;
@@ -222,9 +220,7 @@ static tu_rc read_root(reading *r, const char *path, kube_error *error) {
     return rc;
 }
 
-/* --- the table
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- the table ----------------------------------------------------------------------------- */
 
 static kube_resource *find(const kube_discovery *d, tu_str group, tu_str version, tu_str kind) {
     for (size_t i = d->n; i-- > 0;) { /* the newest first */

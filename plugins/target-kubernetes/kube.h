@@ -40,9 +40,7 @@ typedef struct kube_error {
 tu_rc kube_error_set(kube_error *e, tu_rc rc, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* --- kubeconfig.c
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- kubeconfig.c -------------------------------------------------------------------------- */
 
 typedef struct kube_exec {
     char *api_version, *command, *install_hint;
@@ -74,9 +72,7 @@ tu_rc kube_cluster_load(tu_str kubeconfig, tu_str context, kube_cluster *ret, ku
 void kube_cluster_done(kube_cluster *c);
 void kube_strings_free(char **list, bool secret);
 
-/* --- login.c, exec.c
- * --------------------------------------------------------------------------------------------------
- */
+/* --- login.c, exec.c ----------------------------------------------------------------------- */
 
 typedef struct kube_credentials { /* all of it is the holder's own copy */
     char *token;
@@ -102,9 +98,7 @@ tu_rc kube_exec_run(const kube_cluster *c, const tu_host *host, tu_call *call,
 /* RFC 3339 in UTC or with an offset to seconds since 1970; -1 when it is none. */
 int64_t kube_time_parse(const char *text);
 
-/* --- connection.c
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- connection.c -------------------------------------------------------------------------- */
 
 /* What a request is about, in words for people and for classifying the answer. */
 typedef struct kube_topic {
@@ -166,9 +160,7 @@ tu_rc kube_session_step(kube_session *s, tu_call *call, int64_t until_ms, kube_e
 tu_rc kube_request(tu_instance *k, tu_call *call, kube_transfer *t, kube_error *error);
 int64_t kube_now_ms(void);
 
-/* --- answer.c
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- answer.c ------------------------------------------------------------------------------ */
 
 /* Class, code and words for a transfer that is not a good 2xx. Returns error->rc. */
 tu_rc kube_answer_error(const tu_instance *k, const kube_transfer *t, kube_error *error);
@@ -178,9 +170,7 @@ bool kube_answer_expired(
  * there. */
 void kube_strip_values(const char *text, char *ret, size_t size);
 
-/* --- discovery.c
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- discovery.c --------------------------------------------------------------------------- */
 
 typedef struct kube_resource {
     char *group, *version, *kind, *resource;
@@ -202,9 +192,7 @@ void kube_resource_path(const kube_resource *r, tu_str namespace_, tu_str name, 
 void kube_resource_words(const kube_resource *r, char *ret, size_t size);
 bool kube_resource_sealed(const kube_resource *r); /* a Secret */
 
-/* --- openapi.c, compile.c
- * ------------------------------------------------------------------------------------------------
- */
+/* --- openapi.c, compile.c ------------------------------------------------------------------ */
 
 typedef struct kube_openapi kube_openapi;
 kube_openapi *kube_openapi_new(void);
@@ -218,8 +206,7 @@ tu_rc kube_describe(tu_instance *k, tu_call *call, tu_str kind, kube_error *erro
 /* Writes the description of one kind of a document; false: it isn't in there. */
 bool kube_compile(const cJSON *document, const kube_resource *r, kube_text *ret);
 
-/* --- collect.c, write.c, health.c
- * ---------------------------------------------------------------------------------------- */
+/* --- collect.c, write.c, health.c ---------------------------------------------------------- */
 
 tu_rc kube_collect(tu_instance *k, tu_call *call, tu_str selector, bool watch, kube_error *error);
 tu_rc kube_get(tu_instance *k, tu_call *call, tu_str identity, kube_error *error);
@@ -230,9 +217,7 @@ tu_rc kube_remove(tu_instance *k, tu_call *call, tu_str identity, tu_str options
                   kube_error *error);
 tu_rc kube_health(tu_instance *k, tu_call *call, tu_str object, kube_error *error);
 
-/* --- the instance
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- the instance -------------------------------------------------------------------------- */
 
 struct tu_instance {
     const tu_host *host;

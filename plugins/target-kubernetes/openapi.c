@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KUBE_COMPILE_VERSION 1
+#define KUBE_COMPILE_VERSION 2
 #define PUBLISH_WAIT_MS 5000 /* a new CRD is served before its schema is published */
 #define PUBLISH_POLL_MS 100
 #define UNTYPED                                                                                    \
@@ -67,9 +67,7 @@ void kube_openapi_free(kube_openapi *o) {
     free(o);
 }
 
-/* --- the index
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the index ----------------------------------------------------------------------------- */
 
 static group_document *document_find(kube_openapi *o, const char *key) {
     for (size_t i = 0; i < o->n; i++)
@@ -149,8 +147,7 @@ void kube_openapi_hash(tu_instance *k, const char *group, const char *version, c
     pthread_mutex_unlock(&k->openapi->lock);
 }
 
-/* --- compiled kinds, in memory and on disk
- * ---------------------------------------------------------------------------------- */
+/* --- compiled kinds, in memory and on disk ------------------------------------------------- */
 
 static bool kinds_find(const kube_text *kinds, const char *kind, tu_str *ret) {
     size_t name = strlen(kind);

@@ -281,8 +281,7 @@ void kube_scan_done(kube_scan *s) {
     kube_text_done(&s->held);
 }
 
-/* --- members of a complete object
- * ----------------------------------------------------------------------------------- */
+/* --- members of a complete object ---------------------------------------------------------- */
 
 static const char *skip_space(const char *p, const char *end) {
     while (p < end && is_space(*p))
