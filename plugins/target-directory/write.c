@@ -109,14 +109,14 @@ static void temporary_name(char out[40]) {
 }
 
 /* expected NULL: the file must not be there yet. */
-static tu_rc put_file(change *w, const char *path, const struct stat *expected, const bytes *b) {
+static tu_rc put_file(change *w, const char *path, const struct stat *expected, mode_t mode,
+                      const bytes *b) {
     const char *name;
     int folder = folder_open(w->i, path, &name);
     if (folder < 0)
         return fail_file(w, "open the folder of", path, errno);
     char temporary[40];
     temporary_name(temporary);
-    mode_t mode = expected ? expected->st_mode & 07777 : 0644;
     int fd = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     int error = fd < 0 ? errno : write_all(fd, b);
     if (!error && fchmod(fd, mode) != 0)
@@ -203,7 +203,7 @@ static tu_rc replace(change *w, const object *o, const cJSON *value) {
     cJSON_Delete(tree);
     bytes b = {0};
     fine = fine && with_document(f, d, text, &b);
-    tu_rc rc = fine ? put_file(w, f->path, &f->at, &b)
+    tu_rc rc = fine ? put_file(w, f->path, &f->at, f->at.st_mode & 07777, &b)
                     : call_fail(w->i->host, w->c, TU_EINTERNAL, NULL, "out of memory");
     free(text);
     free(b.p);
@@ -235,6 +235,7 @@ static tu_rc create(change *w, const object *o) {
     char *text = manifest_write_yaml(o->value);
     if (!text)
         return call_fail(w->i->host, w->c, TU_EINTERNAL, NULL, "out of memory");
+    mode_t mode = strcmp(o->kind, "Secret") == 0 ? 0600 : 0644;
     char name[300];
     bool taken = true;
     for (unsigned attempt = 0; taken && attempt < 1000; attempt++) {
@@ -243,7 +244,7 @@ static tu_rc create(change *w, const object *o) {
         for (size_t k = 0; k < w->now.file_count && !taken; k++)
             taken = strcmp(w->now.files[k]->path, name) == 0;
     }
-    tu_rc rc = put_file(w, name, NULL, &(bytes){text, strlen(text)});
+    tu_rc rc = put_file(w, name, NULL, mode, &(bytes){text, strlen(text)});
     free(text);
     return rc;
 }

@@ -1,0 +1,58 @@
+/*
+ * cli/check.c: `trueup check` and `trueup diff`: one pass, one report, an exit code. Never writes.
+ */
+#include "cli/cli.h"
+#include "engine/engine.h"
+
+#define REPORT_BYTES (1024u * 1024u * 1024u)
+
+static int compare(tu_cli *cli, bool diff) {
+    tu_loaded loaded;
+    tu_terminal_progress(cli, "reading the configuration", 0, 0);
+    int code = tu_cli_load(cli, false, &loaded);
+    if (code >= 0)
+        return code;
+    tu_terminal_catch_signals(cli);
+    const tu_pass_options options = {
+        .config = loaded.config,
+        .config_path = loaded.path,
+        .rules = loaded.rules,
+        .rule_count = loaded.rule_count,
+        .state = cli->values[TU_OPTION_STATE],
+        .cancel = cli->cancel,
+        .progress = tu_terminal_progress,
+        .progress_arg = cli,
+    };
+    tu_report *report = NULL;
+    tu_errors errors = {0};
+    tu_rc rc = tu_pass_run(&options, &report, &errors);
+    if (tu_cancel_fired(cli->cancel)) {
+        tu_errors_done(&errors);
+        code = TU_EXIT_CANCELLED;
+    } else if (rc != TU_OK) {
+        code = tu_cli_fail_all(cli, &errors, TU_EXIT_USAGE);
+    } else {
+        tu_buf out = TU_BUF_INIT(REPORT_BYTES);
+        const tu_report_options how = {
+            .format = cli->json ? TU_REPORT_JSON : TU_REPORT_TEXT,
+            .all = tu_cli_has(cli, TU_OPTION_ALL),
+            .diff = diff,
+            .color = cli->color,
+            .width = cli->width,
+        };
+        tu_report_write(report, &how, &out);
+        tu_errors_done(&errors);
+        code = tu_cli_print(cli, &out, tu_report_exit_code(report));
+        tu_buf_done(&out);
+    }
+    tu_report_free(report);
+    tu_loaded_done(&loaded);
+    return code;
+}
+
+int tu_command_check(tu_cli *cli) {
+    return compare(cli, false);
+}
+int tu_command_diff(tu_cli *cli) {
+    return compare(cli, true);
+}

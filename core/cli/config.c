@@ -1,0 +1,160 @@
+/*
+ * cli/config.c: `trueup config check`, `schema` and `show`.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "engine/engine.h"
+#include "value/json.h"
+
+/* The argument, or -c, or what is found. */
+static char *path_of(tu_cli *cli) {
+    if (cli->argument_count)
+        cli->values[TU_OPTION_CONFIG] = cli->arguments[0];
+    return tu_cli_config_path(cli);
+}
+
+static size_t count_documents(const tu_config *c) {
+    return c->source_count + c->target_count + c->notifier_count + c->plugin_count + c->rule_count +
+           (c->routing.place.file != NULL);
+}
+
+/* Returns -1 with a configuration in which no mistake was found, otherwise the exit code. */
+static int load_checked(tu_cli *cli, char **ret_path, tu_config **ret) {
+    *ret_path = path_of(cli);
+    if (!*ret_path)
+        return TU_EXIT_USAGE;
+    tu_errors errors = {0};
+    *ret = tu_config_load(*ret_path, &errors);
+    if (*ret)
+        tu_engine_check_config(*ret, *ret_path, &errors);
+    return errors.n || !*ret ? tu_cli_fail_all(cli, &errors, TU_EXIT_USAGE) : -1;
+}
+
+int tu_command_config_check(tu_cli *cli) {
+    char *path = NULL;
+    tu_config *config = NULL;
+    int code = load_checked(cli, &path, &config);
+    if (code < 0) {
+        size_t documents = count_documents(config), files = config->files.n;
+        tu_buf out = TU_BUF_INIT(64 * TU_KIB);
+        if (cli->json)
+            tu_buf_addf(&out, "{\"documents\":%zu,\"files\":%zu,\"errors\":[]}\n", documents,
+                        files);
+        else
+            tu_buf_addf(&out, "%s: %zu document%s in %zu file%s: ok\n", path, documents,
+                        documents == 1 ? "" : "s", files, files == 1 ? "" : "s");
+        code = tu_cli_print(cli, &out, TU_EXIT_OK);
+        tu_buf_done(&out);
+    }
+    tu_config_unref(config);
+    free(path);
+    return code;
+}
+
+static int fail_kind(tu_cli *cli, const char *kind) {
+    size_t n = 0;
+    while (tu_config_kinds[n])
+        n++;
+    const char *near = tu_suggest(tu_str_c(kind), tu_config_kinds, n);
+    tu_error *e = NULL;
+    tu_error_set(&e, TU_EINVALID, "there is no kind of document '%s'", kind);
+    if (near)
+        tu_error_hint(&e, "did you mean '%s'?", near);
+    return tu_cli_fail_with(cli, e);
+}
+
+/* Without a kind: one schema that takes any of them, which is what editors want for a file of
+ * several documents. */
+int tu_command_config_schema(tu_cli *cli) {
+    tu_buf out = TU_BUF_INIT(4 * TU_MIB);
+    if (cli->argument_count) {
+        const char *schema = tu_config_schema(cli->arguments[0]);
+        if (!schema)
+            return fail_kind(cli, cli->arguments[0]);
+        tu_buf_add_c(&out, schema);
+    } else {
+        tu_buf_add_c(&out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/"
+                           "schema\",\"title\":\"trueup\",\"oneOf\":[\n");
+        for (size_t i = 0; tu_config_kinds[i]; i++)
+            tu_buf_addf(&out, "%s%s", i ? ",\n" : "", tu_config_schema(tu_config_kinds[i]));
+        tu_buf_add_c(&out, "]}");
+    }
+    if (!out.n || out.p[out.n - 1] != '\n')
+        tu_buf_add_byte(&out, '\n');
+    int code = tu_cli_print(cli, &out, TU_EXIT_OK);
+    tu_buf_done(&out);
+    return code;
+}
+
+/* --- show
+ * -------------------------------------------------------------------------------------------------------------
+ */
+
+static void add_uses(tu_buf *out, const char *kind, const tu_use *uses, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        tu_buf_addf(out, "%s %.*s  # %s:%u\n  plugin: %.*s\n  config: ", kind, TU_P(uses[i].name),
+                    uses[i].place.file, uses[i].place.line, TU_P(uses[i].plugin));
+        tu_json_write(out, uses[i].config, 0);
+        tu_buf_add_byte(out, '\n');
+    }
+}
+
+static void add_strings(tu_buf *out, const char *label, tu_strs list) {
+    if (!list.n)
+        return;
+    tu_buf_addf(out, "  %s:", label);
+    for (size_t i = 0; i < list.n; i++)
+        tu_buf_addf(out, " %.*s", TU_P(list.items[i]));
+    tu_buf_add_byte(out, '\n');
+}
+
+static void add_rule(tu_buf *out, const tu_rule *r) {
+    char interval[32];
+    tu_duration_format(r->interval_ms, interval, sizeof interval);
+    tu_buf_addf(out,
+                "Rule %.*s  # %s:%u\n  %.*s -> %.*s\n  mode: %s\n  path: %.*s\n  render: %.*s\n  "
+                "interval: %s\n  confirm: %s\n",
+                TU_P(r->name), r->place.file, r->place.line, TU_P(r->from), TU_P(r->to),
+                tu_mode_name(r->mode), TU_P(r->path.n ? r->path : TU_S(".")), TU_P(r->render),
+                interval, r->confirm ? "true" : "false");
+    add_strings(out, "namespaces", r->scope_namespaces);
+    add_strings(out, "kinds", r->scope_kinds);
+    for (size_t i = 0; i < r->entry_count; i++) {
+        const tu_entry *e = &r->entries[i];
+        tu_buf_addf(out, "  drift %zu: %s%s%s  # %.*s\n", i + 1, tu_action_name(e->action),
+                    e->has_severity ? ", " : "",
+                    e->has_severity ? tu_severity_name(e->severity) : "", TU_P(e->name));
+    }
+    if (r->heal.prune)
+        tu_buf_addf(out, "  prune: at most %lld objects or %lld%%\n",
+                    (long long)r->heal.prune_max_objects, (long long)r->heal.prune_max_percent);
+}
+
+int tu_command_config_show(tu_cli *cli) {
+    char *path = NULL;
+    tu_config *c = NULL;
+    int code = load_checked(cli, &path, &c);
+    if (code < 0) {
+        tu_buf out = TU_BUF_INIT(16 * TU_MIB);
+        add_uses(&out, "Source", c->sources, c->source_count);
+        add_uses(&out, "Target", c->targets, c->target_count);
+        add_uses(&out, "Notifier", c->notifiers, c->notifier_count);
+        for (size_t i = 0; i < c->plugin_count; i++)
+            tu_buf_addf(&out, "Plugin %.*s  # %s:%u\n  path: %.*s\n", TU_P(c->plugins[i].name),
+                        c->plugins[i].place.file, c->plugins[i].place.line,
+                        TU_P(c->plugins[i].path));
+        for (size_t i = 0; i < c->rule_count; i++)
+            add_rule(&out, &c->rules[i]);
+        if (c->routing.receiver.n)
+            tu_buf_addf(&out, "Routing\n  receiver: %.*s\n", TU_P(c->routing.receiver));
+        code = tu_cli_print(cli, &out, TU_EXIT_OK);
+        tu_buf_done(&out);
+    }
+    tu_config_unref(c);
+    free(path);
+    return code;
+}

@@ -1,0 +1,195 @@
+/*
+ * cli/status.c: `trueup status`: the service's own words, for people or (-o json) as they are.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "engine/engine.h"
+#include "value/json.h"
+
+#define STATUS_BYTES (64u * TU_MIB)
+#define OPEN_SHOWN 50
+
+typedef struct page {
+    tu_buf *out;
+    const tu_value *status;
+    int64_t now_us;
+    bool color, trouble, drift;
+} page;
+
+static void add_red(page *p, const char *before, tu_str text) {
+    tu_buf_addf(p->out, "%s%s%.*s%s\n", p->color ? "\033[31m" : "", before, TU_P(text),
+                p->color ? "\033[0m" : "");
+}
+
+/* "12s", for how long ago; "never" where there is no time. */
+static const char *age(const page *p, tu_str time, char room[32]) {
+    int64_t us = 0;
+    if (!tu_time_parse(time, &us))
+        return "never";
+    int64_t ms = p->now_us > us ? (p->now_us - us) / 1000 : 0;
+    tu_duration_format(ms >= 1000 ? ms - ms % 1000 : 0, room, 32);
+    return room;
+}
+
+static void add_problem(page *p, const tu_value *of) {
+    tu_str problem = tu_value_get_string(of, "problem");
+    char room[32];
+    if (!problem.n)
+        return;
+    p->trouble = true;
+    add_red(p, "      ", problem);
+    tu_buf_addf(p->out, "      for %s\n", age(p, tu_value_get_string(of, "problemSince"), room));
+}
+
+static tu_str shortened(tu_str revision) {
+    if (revision.n > 12)
+        revision.n = 12;
+    return revision;
+}
+
+static void add_sources(page *p) {
+    const tu_value *list = tu_value_get(p->status, "sources");
+    tu_buf_add_c(p->out, "\nSources\n");
+    for (size_t i = 0; i < tu_value_count(list); i++) {
+        const tu_value *s = tu_value_at(list, i);
+        char room[32];
+        tu_buf_addf(p->out, "  %-20.*s %-12.*s %.*s  asked %s ago\n",
+                    TU_P(tu_value_get_string(s, "name")), TU_P(tu_value_get_string(s, "plugin")),
+                    TU_P(shortened(tu_value_get_string(s, "revision"))),
+                    age(p, tu_value_get_string(s, "checked"), room));
+        add_problem(p, s);
+    }
+}
+
+static void add_targets(page *p) {
+    const tu_value *list = tu_value_get(p->status, "targets");
+    tu_buf_add_c(p->out, "\nTargets\n");
+    for (size_t i = 0; i < tu_value_count(list); i++) {
+        const tu_value *t = tu_value_at(list, i);
+        char room[32];
+        bool watching = tu_value_boolean(tu_value_get(t, "watching"), false);
+        tu_buf_addf(p->out, "  %-20.*s %-12.*s %.*s  %s, known %s ago\n",
+                    TU_P(tu_value_get_string(t, "name")), TU_P(tu_value_get_string(t, "plugin")),
+                    TU_P(tu_value_get_string(t, "endpoint")), watching ? "watched" : "not watched",
+                    age(p, tu_value_get_string(t, "current"), room));
+        add_problem(p, t);
+    }
+}
+
+static void add_summary(page *p, const tu_value *summary) {
+    const char *before = "";
+    tu_buf_add_c(p->out, "      ");
+    for (size_t i = 0; i < tu_value_count(summary); i++) {
+        const tu_member *m = &summary->map.members[i];
+        int64_t n = tu_value_integer(&m->value, 0);
+        tu_verdict verdict;
+        if (tu_verdict_parse(m->key, &verdict)) {
+            p->drift |= n > 0 && tu_verdict_is_drift(verdict);
+            p->trouble |= n > 0 && verdict == TU_VERDICT_UNKNOWN;
+        }
+        if (n == 0)
+            continue;
+        tu_buf_addf(p->out, "%s%lld %.*s", before, (long long)n, TU_P(m->key));
+        before = ", ";
+    }
+    tu_buf_add_c(p->out, *before ? "\n" : "no objects\n");
+}
+
+static void add_open(page *p, const tu_value *open) {
+    for (size_t i = 0; i < tu_value_count(open) && i < OPEN_SHOWN; i++) {
+        const tu_value *drift = tu_value_at(open, i), *object = tu_value_get(drift, "object");
+        const tu_object_id id = {.group = tu_value_get_string(object, "group"),
+                                 .kind = tu_value_get_string(object, "kind"),
+                                 .namespace_ = tu_value_get_string(object, "namespace"),
+                                 .name = tu_value_get_string(object, "name")};
+        char room[32];
+        tu_buf_addf(p->out, "      %.*s ", TU_P(tu_value_get_string(object, "verdict")));
+        tu_object_id_print(p->out, &id);
+        tu_buf_addf(p->out, " for %s\n", age(p, tu_value_get_string(drift, "since"), room));
+    }
+    if (tu_value_count(open) > OPEN_SHOWN)
+        tu_buf_addf(p->out, "      ... and %zu more (-o json has them)\n",
+                    tu_value_count(open) - OPEN_SHOWN);
+}
+
+static void add_rules(page *p) {
+    const tu_value *list = tu_value_get(p->status, "rules");
+    tu_buf_add_c(p->out, "\nRules\n");
+    for (size_t i = 0; i < tu_value_count(list); i++) {
+        const tu_value *r = tu_value_at(list, i);
+        tu_buf_addf(p->out, "  %-20.*s %-12.*s %.*s -> %.*s  %.*s\n",
+                    TU_P(tu_value_get_string(r, "name")), TU_P(tu_value_get_string(r, "mode")),
+                    TU_P(tu_value_get_string(r, "source")), TU_P(tu_value_get_string(r, "target")),
+                    TU_P(shortened(tu_value_get_string(r, "revision"))));
+        add_problem(p, r);
+        add_summary(p, tu_value_get(r, "summary"));
+        add_open(p, tu_value_get(r, "open"));
+    }
+}
+
+static void add_deliveries(page *p) {
+    const tu_value *d = tu_value_get(p->status, "deliveries");
+    tu_buf_addf(p->out, "\nDeliveries\n  %lld delivered, %lld waiting, %lld given up\n",
+                (long long)tu_value_integer(tu_value_get(d, "delivered"), 0),
+                (long long)tu_value_integer(tu_value_get(d, "pending"), 0),
+                (long long)tu_value_integer(tu_value_get(d, "dead"), 0));
+}
+
+static int show(const tu_cli *cli, const tu_value *status) {
+    tu_buf out = TU_BUF_INIT(STATUS_BYTES);
+    page p = {.out = &out, .status = status, .color = cli->color};
+    char room[32];
+    if (!tu_time_parse(tu_value_get_string(status, "now"), &p.now_us)) {
+        tu_clock clock = tu_clock_real();
+        p.now_us = tu_clock_wall(&clock) * 1000;
+    }
+    const tu_value *config = tu_value_get(status, "config");
+    tu_buf_addf(&out, "trueup %.*s, running for %s, pid %lld\nConfiguration %.*s\n",
+                TU_P(tu_value_get_string(status, "version")),
+                age(&p, tu_value_get_string(status, "started"), room),
+                (long long)tu_value_integer(tu_value_get(status, "pid"), 0),
+                TU_P(tu_value_get_string(config, "path")));
+    add_problem(&p, config);
+    add_problem(&p, tu_value_get(status, "store"));
+    add_sources(&p);
+    add_targets(&p);
+    add_rules(&p);
+    add_deliveries(&p);
+    int code = tu_cli_print(cli, &out,
+                            p.drift     ? TU_EXIT_DRIFT
+                            : p.trouble ? TU_EXIT_PARTLY
+                                        : TU_EXIT_OK);
+    tu_buf_done(&out);
+    return code;
+}
+
+int tu_command_status(tu_cli *cli) {
+    char *state = tu_cli_state(cli);
+    char *usual = tu_path_join(state, "trueup.sock");
+    const char *socket = cli->values[TU_OPTION_SOCKET] ? cli->values[TU_OPTION_SOCKET] : usual;
+    tu_buf answer = TU_BUF_INIT(STATUS_BYTES);
+    tu_error *error = NULL;
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    int code;
+    tu_value *status = NULL;
+    tu_rc rc = tu_status_ask(socket, "status", &answer, &error);
+    if (rc == TU_OK && !cli->json)
+        rc = tu_json_parse(&a, tu_buf_str(&answer), 0, NULL, &status, NULL, &error);
+    if (rc != TU_OK) {
+        tu_cli_fail_with(cli, error);
+        code = TU_EXIT_UNKNOWN;
+    } else {
+        code = cli->json ? tu_cli_print(cli, &answer, TU_EXIT_OK) : show(cli, status);
+    }
+    tu_arena_done(&a);
+    tu_buf_done(&answer);
+    free(usual);
+    free(state);
+    return code;
+}
