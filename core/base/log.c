@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -66,27 +65,10 @@ void tu_log_capture(void (*sink)(void *arg, const char *line), void *arg) {
  * -------------------------------------------------------------------------------------------------------
  */
 
-/* Would a terminal obey it? ret_n: the character's bytes. */
-static bool is_control(tu_str s, size_t *ret_n) {
-    const uint8_t *p = (const uint8_t *)s.p;
-    size_t n = tu_utf8_length(s);
-    *ret_n = n ? n : 1;
-    if (n <= 1)
-        return n == 0 || p[0] < 0x20 || p[0] == 0x7f;
-    if (n == 2)
-        return p[0] == 0xc2 && p[1] < 0xa0; /* U+0080 to U+009F */
-    if (n == 3 && p[0] == 0xe2) {
-        bool overrides = p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae; /* U+2028 to U+202E */
-        bool isolates = p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9;  /* U+2066 to U+2069 */
-        return overrides || isolates;
-    }
-    return false;
-}
-
 static void add_visible(tu_buf *b, tu_str s) {
     for (size_t i = 0, n; i < s.n; i += n) {
         tu_str rest = {s.p + i, s.n - i};
-        if (!is_control(rest, &n))
+        if (!tu_str_is_control(rest, &n))
             tu_buf_add(b, (tu_str){rest.p, n});
         else if (rest.p[0] == '\n')
             tu_buf_add(b, TU_S("\\n"));

@@ -62,6 +62,22 @@ bool tu_utf8_valid(tu_str s) {
     return true;
 }
 
+bool tu_str_is_control(tu_str s, size_t *ret_n) {
+    const uint8_t *p = (const uint8_t *)s.p;
+    size_t n = tu_utf8_length(s);
+    *ret_n = n ? n : 1;
+    if (n <= 1)
+        return n == 0 || p[0] < 0x20 || p[0] == 0x7f;
+    if (n == 2)
+        return p[0] == 0xc2 && p[1] < 0xa0; /* U+0080 to U+009F */
+    if (n == 3 && p[0] == 0xe2) {
+        bool overrides = p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae; /* U+2028 to U+202E */
+        bool isolates = p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9;  /* U+2066 to U+2069 */
+        return overrides || isolates;
+    }
+    return false;
+}
+
 /* One character's number; a broken byte counts as a character of its own. */
 static uint32_t decode(tu_str s, size_t *ret_n) {
     size_t n = tu_utf8_length(s);

@@ -43,6 +43,9 @@ void tu_duration_format(int64_t ms, char *out, size_t room);
  * s.n * 3 / 4 + 3 bytes. */
 int64_t tu_base64_decode(tu_str s, uint8_t *out);
 bool tu_utf8_valid(tu_str s);
+/* Would a terminal obey the first character of s instead of showing it: C0 and C1 controls, delete, line separators, marks that turn the direction
+ * of text, broken UTF-8? ret_n: its bytes, at least 1. s may not be empty. */
+bool tu_str_is_control(tu_str s, size_t *ret_n);
 /* Bytes of the first character of s; 0 when s is empty or begins with broken UTF-8. */
 size_t tu_utf8_length(tu_str s);
 
