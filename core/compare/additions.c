@@ -16,7 +16,8 @@
  * under names that anybody may choose:
  *   - it is none of kubectl's editing verbs (edit, patch, set, label, annotate, rollout, scale,
  * taint);
- *   - it holds at least half of S. An editor's entry holds only what it changed;
+ *   - it holds at least half of S with the values of S. An editor's entry holds only what it
+ * changed;
  *   - it was there at the creation; or nothing shows that the object was created by server-side
  * apply before it wrote. (Where the time of an Apply entry that covers S is the creation's, every
  * later Update is an edit, however small the object.) Of what an applier holds beside S, exactly
@@ -60,32 +61,71 @@ static const struct {
 
 /* ---- appliers -------------------------------------------------------------------------- */
 
-static size_t count_common(const tu_path_set *x, const tu_path_set *y) {
-    size_t n = x->member && y->member;
-    for (uint32_t i = 0; i < x->child_count; i++) {
-        const tu_path_set *child = &x->children[i];
-        const tu_path_set *other = tu_path_set_child(y, child->kind, child->name, child->value);
-        n += other ? count_common(child, other) : 0;
+static const tu_value *item_of(const tu_item_index *x, const tu_value *key) {
+    bool twice;
+    int64_t found = tu_item_index_find(x, key, &twice);
+    return found >= 0 ? &x->list->list.items[found] : NULL;
+}
+
+/* A type and the desired and the live value at one place. */
+typedef struct {
+    const tu_schema_type *type;
+    const tu_value *desired, *live;
+} pair;
+
+/* The members of `desired` that `theirs` holds too and that have the desired value. */
+static size_t count_same(tu_bench *b, const tu_path_set *desired, const tu_path_set *theirs,
+                         pair at) {
+    tu_item_index desired_items, live_items;
+    tu_lookup desired_members = tu_lookup_begin(at.desired),
+              live_members = tu_lookup_begin(at.live);
+    size_t n = desired->child_count == 0
+                   ? theirs->member &&
+                         tu_typed_compare(at.type, at.desired, at.live, false) != TU_DIFFERENT
+                   : desired->member && theirs->member;
+    if (!tu_item_index_begin(b->arena, at.type, at.desired, &desired_items) ||
+        !tu_item_index_begin(b->arena, at.type, at.live, &live_items))
+        b->changes.failed = true;
+    for (uint32_t i = 0; i < desired->child_count; i++) {
+        const tu_path_set *child = &desired->children[i];
+        const tu_path_set *other =
+            tu_path_set_child(theirs, child->kind, child->name, child->value);
+        if (!other)
+            continue;
+        pair next = {.type = tu_type_items(at.type)};
+        if (child->kind == TU_STEP_FIELD) {
+            next.type = tu_type_field(at.type, child->name, NULL);
+            next.desired = tu_lookup_get(&desired_members, child->name);
+            next.live = tu_lookup_get(&live_members, child->name);
+        } else {
+            next.desired = item_of(&desired_items, child->value);
+            next.live = item_of(&live_items, child->value);
+        }
+        n += count_same(b, child, other, next);
     }
+    tu_lookup_done(&desired_members);
+    tu_lookup_done(&live_members);
     return n;
 }
 
-static bool covers(const tu_path_set *set, const tu_path_set *desired) {
-    return count_common(desired, set) * 2 >= tu_path_set_size(desired);
+/* Does an entry hold at least half of what we desire, with the values that we desire? */
+static bool covers(tu_bench *b, const tu_path_set *theirs) {
+    const tu_prepared *desired = b->in->desired;
+    const pair root = {tu_kind_root(b->kind), desired->object, b->in->live};
+    return count_same(b, desired->fields, theirs, root) * 2 >= tu_path_set_size(desired->fields);
 }
 
-static bool was_created_by_apply(const tu_bench *b, tu_str creation,
-                                 const tu_manager_entry *before) {
+static bool was_created_by_apply(tu_bench *b, tu_str creation, const tu_manager_entry *before) {
     for (size_t i = 0; i < b->ownership.n; i++) {
         const tu_manager_entry *e = &b->ownership.entries[i];
         if (tu_str_is(e->owner.operation, "Apply") && tu_str_eq(e->owner.time, creation) &&
-            !tu_str_eq(before->owner.time, creation) && covers(e->fields, b->in->desired->fields))
+            !tu_str_eq(before->owner.time, creation) && covers(b, e->fields))
             return true;
     }
     return false;
 }
 
-static bool applied(const tu_bench *b, const tu_manager_entry *e) {
+static bool applied(tu_bench *b, const tu_manager_entry *e) {
     if (!tu_str_is(e->owner.operation, "Update") || e->owner.subresource.n)
         return false;
     for (size_t i = 0; i < COUNT(editing_verbs); i++) {
@@ -94,8 +134,7 @@ static bool applied(const tu_bench *b, const tu_manager_entry *e) {
     }
     tu_str creation =
         tu_value_get_string(tu_value_get(b->in->live, "metadata"), "creationTimestamp");
-    return covers(e->fields, b->in->desired->fields) &&
-           !(creation.n && was_created_by_apply(b, creation, e));
+    return covers(b, e->fields) && !(creation.n && was_created_by_apply(b, creation, e));
 }
 
 bool tu_is_applier(tu_bench *b, const tu_manager_entry *e) {
@@ -209,8 +248,8 @@ static void tell(search *s, const tu_step *place, const tu_value *live) {
         return;
     c->live = live;
     c->owner = s->entry->owner;
-    for (size_t i = 0; i + 1 < list->n;
-         i++) { /* two may hold the same addition: the later one is named */
+    /* Two may hold the same addition: the later one is named. */
+    for (size_t i = 0; i + 1 < list->n; i++) {
         tu_change *earlier = &list->items[i];
         if (earlier->kind != TU_CHANGE_ADDED || !tu_str_eq(earlier->path, c->path))
             continue;
@@ -260,16 +299,13 @@ static void visit(search *s, spot at, const tu_step *place) {
         step.index = (uint32_t)tu_value_integer(theirs->value, 0);
         spot child = {.theirs = theirs, .type = tu_type_items(at.type)};
         child.desired = tu_path_set_child(at.desired, theirs->kind, theirs->name, theirs->value);
-        bool twice, indexed = at.type->list ==
-                              (theirs->kind == TU_STEP_VALUE ? TU_LIST_SET : TU_LIST_KEYED);
         if (theirs->kind == TU_STEP_FIELD) {
             if (tu_is_identity(place, theirs->name))
                 continue;
             child.type = tu_type_field(at.type, theirs->name, NULL);
             child.live = tu_lookup_get(&members, theirs->name);
-        } else if (indexed && theirs->kind != TU_STEP_INDEX && items.list) {
-            int64_t found = tu_item_index_find(&items, theirs->value, &twice);
-            child.live = found >= 0 ? &at.live->list.items[found] : NULL;
+        } else if (theirs->kind == (keyed ? TU_STEP_KEY : TU_STEP_VALUE)) {
+            child.live = item_of(&items, theirs->value);
         }
         visit_child(s, child, &step);
     }
@@ -278,20 +314,30 @@ static void visit(search *s, spot at, const tu_step *place) {
 
 /* ---- all entries ----------------------------------------------------------------------- */
 
+/* Parses text into *ret; what isn't JSON is no copy. Fails only for memory. */
+static tu_rc parse_copy(tu_arena *a, tu_str text, const tu_value **ret) {
+    tu_value *v = NULL;
+    tu_rc rc =
+        text.n ? tu_json_parse(a, text, TU_JSON_NO_LINES, NULL, &v, NULL, NULL) : TU_EINVALID;
+    *ret = rc ? NULL : v;
+    return rc == TU_EINTERNAL ? rc : TU_OK;
+}
+
+/* The annotation is sealed like the values that it repeats. What is asked of it is only whether a
+ * path is there, so nothing of it gets out: it is never put into a change. */
 static tu_rc read_copy(search *s) {
     static const tu_str annotation = {LAST_APPLIED, sizeof(LAST_APPLIED) - 1};
     const tu_step metadata = {.kind = TU_STEP_FIELD, .name = {"metadata", 8}};
     const tu_step annotations = {
         .up = &metadata, .kind = TU_STEP_FIELD, .name = {"annotations", 11}};
     const tu_step place = {.up = &annotations, .kind = TU_STEP_FIELD, .name = annotation};
-    tu_str text =
-        tu_value_string(value_at(s->bench->in->live, &place)); /* empty when it is sealed */
-    tu_value *copy = NULL;
-    if (text.n == 0 || !tu_step_find(s->entry->fields, &place))
+    const tu_value *text = value_at(s->bench->in->live, &place);
+    if (!tu_step_find(s->entry->fields, &place))
         return TU_OK;
-    tu_rc rc = tu_json_parse(s->bench->arena, text, TU_JSON_NO_LINES, NULL, &copy, NULL, NULL);
-    s->copy = rc ? NULL : copy;
-    return rc == TU_EINTERNAL ? rc : TU_OK;
+    tu_rc rc = TU_OK;
+    if (tu_value_is(text, TU_SEALED))
+        rc = parse_copy(s->bench->arena, text->sealed->bytes, &text);
+    return rc ? rc : parse_copy(s->bench->arena, tu_value_string(text), &s->copy);
 }
 
 bool tu_find_additions(tu_bench *b) {
