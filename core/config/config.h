@@ -127,10 +127,11 @@ tu_config *tu_config_load(const char *path, tu_errors *errors);
 tu_config *tu_config_parse(const char *file, tu_str text, tu_errors *errors);
 /* Without -c: ./trueup.yaml, ./trueup.d, /etc/trueup. malloc'd, NULL when none is there. */
 char *tu_config_find(void);
-/* For `trueup check PATH|URL --to TARGET`: one source, one target, one rule named "check". A location that is a URL
- * (https://, ssh://, file:// ...), git@host:path, or a folder that is a Git repository without a work tree is read by the
- * plugin "git", any other folder or file by "directory". target is "kubernetes", "kubernetes:CONTEXT" or
- * "directory:PATH"; NULL is "kubernetes". Source and target have the names that were given, without a password. */
+/* For `trueup check PATH|URL --to TARGET`: one source, one target, one rule named "check". A
+ * location that is a URL (https://, ssh://, file:// ...), git@host:path, or a folder that is a Git
+ * repository without a work tree is read by the plugin "git", any other folder or file by
+ * "directory". target is "kubernetes", "kubernetes:CONTEXT" or "directory:PATH"; NULL is
+ * "kubernetes". Source and target have the names that were given, without a password. */
 tu_config *tu_config_adhoc(const char *location, const char *target, bool heal, tu_error **error);
 tu_config *tu_config_ref(tu_config *c);
 void tu_config_unref(tu_config *c); /* takes NULL */
@@ -138,6 +139,21 @@ const tu_use *tu_config_source(const tu_config *c, tu_str name);
 const tu_use *tu_config_target(const tu_config *c, tu_str name);
 const tu_use *tu_config_notifier(const tu_config *c, tu_str name);
 const tu_rule *tu_config_rule(const tu_config *c, tu_str name);
+
+/* What `trueup config init` finds: contexts of $KUBECONFIG or ~/.kube/config, the current one
+ * first; the remote (origin, or else the first; never with a password) and the branch of the Git
+ * work tree around `folder`. What isn't there is NULL or an empty list; files that can't be read
+ * are in errors (which may be NULL) and don't hinder the rest. */
+typedef struct tu_surroundings {
+    char **contexts; /* NULL at the end; never NULL itself */
+    char *remote, *branch;
+} tu_surroundings;
+void tu_surroundings_find(const char *folder, tu_surroundings *ret, tu_errors *errors);
+void tu_surroundings_done(tu_surroundings *s);
+/* A commented configuration to begin with, made of what was found. remote and branch may be NULL.
+ * It loads as it is. */
+void tu_config_starter(tu_buf *out, const char *const *contexts, const char *remote,
+                       const char *branch);
 
 /* The JSON Schema of a kind of document as static text; NULL when there is no such kind. kinds[]
  * ends with NULL. */

@@ -99,8 +99,7 @@ static bool is_name(tu_str s) {
     return true;
 }
 
-/* The nearest name: "My Shop!" gives "my-shop". */
-static void make_name(tu_str s, char *out, size_t room) {
+void tu_read_make_name(tu_str s, char *out, size_t room) {
     size_t n = 0;
     for (size_t i = 0; i < s.n && n + 1 < room; i++) {
         unsigned char c = (unsigned char)s.p[i];
@@ -123,7 +122,7 @@ void tu_read_check_name(tu_reader *r, const tu_value *name) {
                                    "(up to %d), beginning and ending with a letter or digit",
                                    s.n > 100 ? 100 : TU_P(s), NAME_BYTES);
     char better[NAME_BYTES + 1];
-    make_name(s, better, sizeof better);
+    tu_read_make_name(s, better, sizeof better);
     if (*better)
         tu_error_hint(e, "did you mean '%s'?", better);
 }

@@ -61,6 +61,8 @@ void tu_read_document(tu_reader *r, const char *kind, const tu_value *document);
 /* A name that people refer to: lower-case letters, digits, '-' and '.'. Reports when it isn't one.
  */
 void tu_read_check_name(tu_reader *r, const tu_value *name);
+/* The nearest name to any text: "My Shop!" gives "my-shop"; empty when there is none. */
+void tu_read_make_name(tu_str s, char *out, size_t room);
 /* spec of a Rule: config/rule.c */
 void tu_read_rule(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
 /* Notes that the value names a document of that kind; checked when all are read. Other types and
