@@ -308,12 +308,40 @@ static void stream_free(git_smart_subtransport_stream *stream) {
     free(s);
 }
 
+/* Opens login and client. Not in tu_git_http_new: libgit2 1.5 leaks where that fails. */
+static tu_rc prepare(http_remote *r) {
+    tu_git_work *w = r->work;
+    const tu_git_settings *settings = w->settings;
+    if (r->client != NULL || w->rc != TU_OK) {
+        return w->rc;
+    }
+    if (r->base == NULL && (r->base = strdup(settings->address.url)) == NULL) {
+        return tu_git_fail(w, TU_EUNAVAILABLE, "memory", "out of memory");
+    }
+    tu_rc rc = open_login(r);
+    tu_http_options options = {
+        .ca_file = settings->ca_file,
+        .allow_http = true, /* the user wrote http://; create() warns where a login goes that way */
+        .user_agent = "git/2.0 (trueup " TRUEUP_VERSION ")", /* some servers look for git/ */
+        .connect_timeout_ms = settings->timeout_ms,
+        .stall_timeout_ms = settings->timeout_ms,
+    };
+    tu_http_error e = {0};
+    if (rc == TU_OK && tu_http_new(&options, &r->client, &e) != TU_OK) {
+        rc = fail_http(w, &e);
+    }
+    return rc;
+}
+
 static int remote_action(git_smart_subtransport_stream **ret, git_smart_subtransport *transport,
                          const char *url, git_smart_service_t action) {
     (void)url; /* ours has no login in it and may have been redirected */
     http_remote *r = (http_remote *)transport;
     if (action != GIT_SERVICE_UPLOADPACK_LS && action != GIT_SERVICE_UPLOADPACK) {
         (void)tu_git_fail(r->work, TU_EUNSUPPORTED, "push", "this plugin only reads");
+        return GIT_EUSER;
+    }
+    if (prepare(r) != TU_OK) {
         return GIT_EUSER;
     }
     http_stream *s = calloc(1, sizeof *s);
@@ -343,33 +371,12 @@ static void remote_free(git_smart_subtransport *transport) {
 
 int tu_git_http_new(git_smart_subtransport **ret, git_transport *owner, void *param) {
     (void)owner;
-    tu_git_work *w = param;
-    const tu_git_settings *settings = w->settings;
     http_remote *r = calloc(1, sizeof *r);
     if (r == NULL) {
         return GIT_ERROR;
     }
     r->parent = (git_smart_subtransport){remote_action, remote_close, remote_free};
-    r->work = w;
-    r->base = strdup(settings->address.url);
-    tu_http_options options = {
-        .ca_file = settings->ca_file,
-        .allow_http = true, /* the user wrote http://; create() warns where a login goes that way */
-        .user_agent = "git/2.0 (trueup " TRUEUP_VERSION ")", /* some servers look for git/ */
-        .connect_timeout_ms = settings->timeout_ms,
-        .stall_timeout_ms = settings->timeout_ms,
-    };
-    tu_http_error e = {0};
-    bool ok = r->base != NULL && open_login(r) == TU_OK;
-    if (ok && tu_http_new(&options, &r->client, &e) != TU_OK) {
-        (void)fail_http(w, &e);
-        ok = false;
-    }
-    if (!ok) {
-        (void)tu_git_fail(w, TU_EUNAVAILABLE, "memory", "out of memory");
-        remote_free(&r->parent);
-        return GIT_EUSER;
-    }
+    r->work = param;
     *ret = &r->parent;
     return 0;
 }

@@ -587,7 +587,9 @@ static int remote_action(git_smart_subtransport_stream **ret, git_smart_subtrans
     r->listing = action == GIT_SERVICE_UPLOADPACK_LS;
     if (r->listing) {
         (void)stop(r, false);
-        if (start(r) != TU_OK) {
+        /* not in tu_git_ssh_new: libgit2 1.5 leaks where that fails */
+        if ((r->key < 0 && open_key(r) != TU_OK) ||
+            (r->known_hosts < 0 && open_known_hosts(r) != TU_OK) || start(r) != TU_OK) {
             return GIT_EUSER;
         }
     }
@@ -625,10 +627,6 @@ int tu_git_ssh_new(git_smart_subtransport **ret, git_transport *owner, void *wor
                       .words = -1,
                       .key = -1,
                       .known_hosts = -1};
-    if (open_key(r) != TU_OK || open_known_hosts(r) != TU_OK) {
-        remote_free(&r->parent);
-        return GIT_EUSER;
-    }
     *ret = &r->parent;
     return 0;
 }
