@@ -419,9 +419,8 @@ static tu_rc conclude(tu_call *c, tu_rc rc, tu_error **error) {
         rc = TU_EINTERNAL;
         misuse(c, "a result that doesn't exist");
     } else if (c->failure) {
-        words = TU_TAKE(c->failure);
-        if (words)
-            words->rc = rc;
+        words = TU_TAKE(c->failure); /* the first reason's class too */
+        rc = words ? words->rc : rc;
     } else if (c->stopped != TU_OK) {
         tu_error_set(&words, rc, "%s was stopped", name);
     } else {

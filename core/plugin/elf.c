@@ -85,7 +85,7 @@ static bool is_text(tu_str bytes) {
     size_t n = bytes.n < 512 ? bytes.n : 512;
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)bytes.p[i];
-        if (c < 0x20 && c != '\n' && c != '\r' && c != '\t')
+        if (c == 0x7F || (c < 0x20 && c != '\n' && c != '\r' && c != '\t'))
             return false;
     }
     return true;

@@ -1,0 +1,2 @@
+#define MODULE_COMMON NULL
+#include "module.h"

@@ -1,0 +1,3 @@
+#define MODULE_CREATE NULL
+#define MODULE_DESTROY NULL
+#include "module.h"

@@ -1,0 +1,2 @@
+#define MODULE_SCHEMA NULL
+#include "module.h"

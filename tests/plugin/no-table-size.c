@@ -1,0 +1,2 @@
+#define MODULE_TABLE_SIZE 0
+#include "module.h"

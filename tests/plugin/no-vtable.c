@@ -1,0 +1,2 @@
+#define MODULE_VTABLE NULL
+#include "module.h"

@@ -1,0 +1,2 @@
+#define MODULE_DESCRIPTOR NULL
+#include "module.h"

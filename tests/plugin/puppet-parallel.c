@@ -1,0 +1,2 @@
+/* The puppet with any number of calls at a time. */
+#include "puppet.h"

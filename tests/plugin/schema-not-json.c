@@ -1,0 +1,2 @@
+#define MODULE_SCHEMA "{\"type\":\n  \"object\",}"
+#include "module.h"

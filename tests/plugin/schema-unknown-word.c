@@ -1,0 +1,2 @@
+#define MODULE_SCHEMA "{\"type\":\"object\",\"patternProperties\":{}}"
+#include "module.h"

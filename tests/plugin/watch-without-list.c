@@ -1,0 +1,3 @@
+#define MODULE_LIST NULL
+#define MODULE_WATCH with_one
+#include "module.h"
