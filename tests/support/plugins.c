@@ -121,7 +121,7 @@ void test_log_end(void) {
     tu_buf_done(&log_text);
 }
 
-char *test_folder_new(void) {
+char *test_scratch_new(void) {
     char *path = tu_path_join(build_folder(), "test-plugin-XXXXXX");
     assert_non_null(mkdtemp(path));
     return path;
@@ -132,7 +132,7 @@ static int remove_one(const char *path, const struct stat *s, int type, struct F
     return remove(path);
 }
 
-void test_folder_remove(char *path) {
+void test_scratch_remove(char *path) {
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(path);
 }

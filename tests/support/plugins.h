@@ -42,7 +42,7 @@ const char *test_log_text(void);
 void test_log_end(void);
 
 /* A fresh folder in the build tree, removed by the second with all that is in it. */
-char *test_folder_new(void);
-void test_folder_remove(char *path);
+char *test_scratch_new(void);
+void test_scratch_remove(char *path);
 
 #endif

@@ -299,7 +299,7 @@ static void what_a_plugin_logs_names_the_use(void **state) {
 }
 
 static void scratch_is_private_and_absolute(void **state) {
-    char *folder = test_folder_new(), path[512];
+    char *folder = test_scratch_new(), path[512];
     struct stat status;
     seen s = {0};
     (void)state;
@@ -316,7 +316,7 @@ static void scratch_is_private_and_absolute(void **state) {
     assert_int_equal(list(u, "scratch", &s, NULL), TU_OK);
     assert_string_equal(s.last_body, "");
     tu_plugin_use_free(u);
-    test_folder_remove(folder);
+    test_scratch_remove(folder);
 }
 
 static void an_instance_that_is_refused_says_why(void **state) {

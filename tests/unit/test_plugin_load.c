@@ -60,7 +60,7 @@ static void copy_file(const char *from, const char *to) {
 }
 
 static void two_files_are_two_libraries_even_in_the_same_place(void **state) {
-    char *folder = test_folder_new(), *path = tu_path_join(folder, "x.so");
+    char *folder = test_scratch_new(), *path = tu_path_join(folder, "x.so");
     tu_errors errors = {0};
     (void)state;
     copy_file(test_plugin_path("good"), path);
@@ -73,7 +73,7 @@ static void two_files_are_two_libraries_even_in_the_same_place(void **state) {
     assert_ptr_not_equal(first, second);
     assert_ptr_not_equal(tu_library_descriptor(first), tu_library_descriptor(second));
     free(path);
-    test_folder_remove(folder);
+    test_scratch_remove(folder);
 }
 
 static void an_older_plugin_lacks_what_its_tables_end_before(void **state) {
@@ -187,7 +187,7 @@ static const struct {
 };
 
 static void a_file_that_is_no_library_is_told_for_what_it_is(void **state) {
-    char *folder = test_folder_new(), *path = tu_path_join(folder, "x.so");
+    char *folder = test_scratch_new(), *path = tu_path_join(folder, "x.so");
     (void)state;
     for (size_t i = 0; i < sizeof other_files / sizeof *other_files; i++) {
         tu_str bytes = {other_files[i].bytes, other_files[i].n};
@@ -195,11 +195,11 @@ static void a_file_that_is_no_library_is_told_for_what_it_is(void **state) {
         assert_refused(path, TU_S(""), (const char *[]){path, other_files[i].words, NULL});
     }
     free(path);
-    test_folder_remove(folder);
+    test_scratch_remove(folder);
 }
 
 static void what_is_no_file_is_refused_without_waiting(void **state) {
-    char *folder = test_folder_new(), *path = tu_path_join(folder, "pipe.so");
+    char *folder = test_scratch_new(), *path = tu_path_join(folder, "pipe.so");
     (void)state;
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_refused(path, TU_S(""), (const char *[]){"is a pipe, not a file", NULL});
@@ -207,7 +207,7 @@ static void what_is_no_file_is_refused_without_waiting(void **state) {
     assert_refused("/no/such.so", TU_S(""), (const char *[]){"No such file", NULL});
     assert_refused("/dev/null", TU_S(""), (const char *[]){"is a device, not a file", NULL});
     free(path);
-    test_folder_remove(folder);
+    test_scratch_remove(folder);
 }
 
 static void write_changed(const char *path, tu_str bytes, size_t at, const void *with, size_t n) {
@@ -220,7 +220,7 @@ static void write_changed(const char *path, tu_str bytes, size_t at, const void 
 }
 
 static void a_library_for_another_machine_is_told_so(void **state) {
-    char *folder = test_folder_new(), *path = tu_path_join(folder, "x.so");
+    char *folder = test_scratch_new(), *path = tu_path_join(folder, "x.so");
     tu_buf b = TU_BUF_INIT(64 * TU_MIB);
     Elf64_Half machine = EM_RISCV, object = ET_REL, program = ET_EXEC;
     (void)state;
@@ -238,7 +238,7 @@ static void a_library_for_another_machine_is_told_so(void **state) {
     assert_refused(path, TU_S(""), (const char *[]){"is a program", NULL});
     tu_buf_done(&b);
     free(path);
-    test_folder_remove(folder);
+    test_scratch_remove(folder);
 }
 
 static void a_program_is_no_plugin(void **state) {
@@ -249,7 +249,7 @@ static void a_program_is_no_plugin(void **state) {
 /* Wherever it is cut, the file is refused and nothing is read beyond its end (address sanitizer).
  */
 static void a_library_that_is_cut_off_is_refused_wherever_the_cut_is(void **state) {
-    char *folder = test_folder_new(), *path = tu_path_join(folder, "x.so");
+    char *folder = test_scratch_new(), *path = tu_path_join(folder, "x.so");
     tu_buf b = TU_BUF_INIT(64 * TU_MIB);
     (void)state;
     assert_int_equal(tu_file_read(test_plugin_path("good"), 64 * TU_MIB, &b, NULL), TU_OK);
@@ -260,7 +260,7 @@ static void a_library_that_is_cut_off_is_refused_wherever_the_cut_is(void **stat
     }
     tu_buf_done(&b);
     free(path);
-    test_folder_remove(folder);
+    test_scratch_remove(folder);
 }
 
 /* --- where memfds can't be executed ----------------------------------------------------------- */
@@ -307,7 +307,7 @@ static int load_without_memfd(const char *path, bool expected) {
 }
 
 static void without_memfds_only_files_that_nobody_else_can_write_are_loaded(void **state) {
-    char *folder = test_folder_new(), *path = tu_path_join(folder, "x.so");
+    char *folder = test_scratch_new(), *path = tu_path_join(folder, "x.so");
     int tried;
     (void)state;
     copy_file(test_plugin_path("good"), path);
@@ -321,13 +321,13 @@ static void without_memfds_only_files_that_nobody_else_can_write_are_loaded(void
     assert_int_equal(chmod(folder, 0777), 0);
     assert_int_equal(load_without_memfd(path, false), 0);
     free(path);
-    test_folder_remove(folder);
+    test_scratch_remove(folder);
 }
 
 /* --- built-ins -------------------------------------------------------------------------------- */
 
 static void a_builtin_is_found_by_kind_and_name(void **state) {
-    char *folder = test_folder_new(), *path = tu_path_join(folder, "target-testing.so");
+    char *folder = test_scratch_new(), *path = tu_path_join(folder, "target-testing.so");
     const tu_library *l = NULL, *again = NULL;
     (void)state;
     copy_file(test_plugin_path("good"), path);
@@ -337,11 +337,11 @@ static void a_builtin_is_found_by_kind_and_name(void **state) {
     assert_non_null(l);
     assert_ptr_equal(l, again);
     free(path);
-    test_folder_remove(folder);
+    test_scratch_remove(folder);
 }
 
 static void a_builtin_that_is_not_there_is_named_with_the_nearest(void **state) {
-    char *folder = test_folder_new(), *path = tu_path_join(folder, "target-testing.so");
+    char *folder = test_scratch_new(), *path = tu_path_join(folder, "target-testing.so");
     static const char *const names[] = {"testin", "../testing", "", "TESTING"};
     (void)state;
     copy_file(test_plugin_path("good"), path);
@@ -359,11 +359,11 @@ static void a_builtin_that_is_not_there_is_named_with_the_nearest(void **state) 
         tu_error_free(error);
     }
     free(path);
-    test_folder_remove(folder);
+    test_scratch_remove(folder);
 }
 
 static void a_builtin_of_the_wrong_kind_or_a_broken_one_says_why(void **state) {
-    char *folder = test_folder_new();
+    char *folder = test_scratch_new();
     char *wrong = tu_path_join(folder, "source-testing.so");
     char *broken = tu_path_join(folder, "target-broken.so");
     const tu_library *l = NULL, **list;
@@ -393,7 +393,7 @@ static void a_builtin_of_the_wrong_kind_or_a_broken_one_says_why(void **state) {
     free(list);
     free(wrong);
     free(broken);
-    test_folder_remove(folder);
+    test_scratch_remove(folder);
 }
 
 int main(void) {
