@@ -138,19 +138,37 @@ static cJSON *merge(types *t, const cJSON *type, const cJSON *live, const cJSON 
     return cJSON_Duplicate(desired, true);
 }
 
-cJSON *edit_merge(const cJSON *live, const cJSON *desired, const char *description) {
-    cJSON *parsed = NULL;
-    manifest_problem problem;
-    if (description && !manifest_parse_json(manifest_str(description), &parsed, &problem))
-        return NULL;
-    types t = {.list = cJSON_GetObjectItemCaseSensitive(parsed, "types")};
+cJSON *edit_merge(const cJSON *live, const cJSON *desired, const cJSON *list) {
+    types t = {.list = list};
     cJSON *result = merge(&t, cJSON_GetArrayItem(t.list, 0), live, desired, 0);
-    cJSON_Delete(parsed);
     if (t.failed) {
         cJSON_Delete(result);
         result = NULL;
     }
     return result;
+}
+
+static void fill_item(const cJSON *defaults, cJSON *item) {
+    for (const cJSON *d = defaults ? defaults->child : NULL; d && cJSON_IsObject(item); d = d->next)
+        if (!cJSON_GetObjectItemCaseSensitive(item, d->string))
+            cJSON_AddItemToObject(item, d->string, cJSON_Duplicate(d, true));
+}
+
+static void fill(const types *t, const cJSON *type, cJSON *value, int depth) {
+    if (!type || depth > DEPTH)
+        return;
+    const cJSON *defaults = cJSON_GetObjectItemCaseSensitive(type, "defaults");
+    const cJSON *items = cJSON_IsArray(value) ? type_of_items(t, type) : NULL;
+    for (cJSON *c = value->child; c; c = c->next) {
+        if (cJSON_IsArray(value))
+            fill_item(defaults, c);
+        fill(t, cJSON_IsArray(value) ? items : type_of_field(t, type, c->string), c, depth + 1);
+    }
+}
+
+void edit_fill_defaults(cJSON *tree, const cJSON *list) {
+    const types t = {.list = list};
+    fill(&t, cJSON_GetArrayItem(list, 0), tree, 0);
 }
 
 /* --- JSON Patch (RFC 6902)

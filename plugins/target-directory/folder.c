@@ -78,13 +78,15 @@ static void hash_text(const char *text, char out[HASH_TEXT]) {
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
 
-/* The object as a server would show it: namespace and resourceVersion filled in. */
-static bool make_live(object *o) {
+/* The object as a server would show it: namespace, resourceVersion and list keys filled in. */
+static bool make_live(object *o, const kind_entry *known) {
     cJSON *copy = cJSON_Duplicate(o->value, true);
     if (!copy)
         return false;
     if (strcmp(o->kind, "Secret") == 0 && !*o->group)
         fold_string_data(copy);
+    if (known)
+        edit_fill_defaults(copy, known->types);
     cJSON *metadata = cJSON_GetObjectItemCaseSensitive(copy, "metadata");
     cJSON_DeleteItemFromObjectCaseSensitive(metadata, "resourceVersion");
     if (!o->own_namespace && *o->ns)
@@ -120,7 +122,7 @@ bool object_make(const tu_instance *i, const cJSON *value, const file *f, size_t
     o.ns = strdup(!o.namespaced ? "" : *ns ? ns : i->default_namespace);
     if (o.group && o.ns && o.name)
         o.key = object_key(o.group, kind, o.ns, name);
-    if (!o.key || !o.version || !o.kind || !make_live(&o)) {
+    if (!o.key || !o.version || !o.kind || !make_live(&o, known)) {
         object_done(&o);
         return false;
     }

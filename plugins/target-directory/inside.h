@@ -34,6 +34,7 @@ typedef struct kind_entry {
     char *group, *version, *kind, *resource;
     bool namespaced;
     char *description; /* JSON text */
+    cJSON *types;      /* its "types", parsed */
     char hash[HASH_TEXT];
 } kind_entry;
 
@@ -131,8 +132,11 @@ int folder_open(const tu_instance *i, const char *path, const char **ret_name);
  * -------------------------------------------------------------------------------------------------------
  */
 
-/* A new tree: live with what is desired put in. description: JSON text, or NULL. */
-cJSON *edit_merge(const cJSON *live, const cJSON *desired, const char *description);
+/* A new tree: live with what is desired put in. types: of the kind's description, or NULL. NULL
+ * when memory is out. */
+cJSON *edit_merge(const cJSON *live, const cJSON *desired, const cJSON *types);
+/* Fills in what keys of list items default to, as a server does (protocol: TCP). In place. */
+void edit_fill_defaults(cJSON *tree, const cJSON *types);
 /* A new tree, or NULL with *rc and text filled in. hash: what "/metadata/resourceVersion" is
  * compared with. */
 cJSON *edit_patch(const cJSON *live, const cJSON *patch, const char *hash, tu_rc *rc, char *text,

@@ -24,7 +24,7 @@ const char kinds_untyped[] =
     "\"/metadata/generation\",\"/metadata/creationTimestamp\",\"/metadata/managedFields\"],"
     "\"types\":[{\"type\":\"any\"}]}";
 
-static bool read_kind(const cJSON *item, kind_entry *ret) {
+static bool read_kind(cJSON *item, kind_entry *ret) {
     *ret = (kind_entry){
         .group = strdup(manifest_string(item, "group")),
         .version = strdup(manifest_string(item, "version")),
@@ -32,9 +32,11 @@ static bool read_kind(const cJSON *item, kind_entry *ret) {
         .resource = strdup(manifest_string(item, "resource")),
         .namespaced = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(item, "namespaced")),
     };
-    const cJSON *description = cJSON_GetObjectItemCaseSensitive(item, "description");
+    cJSON *description = cJSON_GetObjectItemCaseSensitive(item, "description");
     ret->description = description ? cJSON_PrintUnformatted(description) : NULL;
-    if (!ret->group || !ret->version || !ret->kind || !ret->resource || !ret->description)
+    ret->types = cJSON_DetachItemFromObjectCaseSensitive(description, "types");
+    if (!ret->group || !ret->version || !ret->kind || !ret->resource || !ret->description ||
+        !ret->types)
         return false;
     uint8_t digest[32];
     EVP_Digest(ret->description, strlen(ret->description), digest, NULL, EVP_sha256(), NULL);
@@ -52,7 +54,7 @@ bool kinds_load(kind_table *ret) {
     const cJSON *list = cJSON_GetObjectItemCaseSensitive(parsed, "kinds");
     kind_table t = {.items = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof *t.items)};
     bool fine = t.items != NULL;
-    for (const cJSON *item = list ? list->child : NULL; item && fine; item = item->next)
+    for (cJSON *item = list ? list->child : NULL; item && fine; item = item->next)
         fine = read_kind(item, &t.items[t.n++]);
     cJSON_Delete(parsed);
     if (!fine) {
@@ -71,6 +73,7 @@ void kinds_done(kind_table *t) {
         free(k->kind);
         free(k->resource);
         cJSON_free(k->description);
+        cJSON_Delete(k->types);
     }
     free(t->items);
     *t = (kind_table){0};

@@ -371,7 +371,7 @@ static tu_rc apply_desired(change *w, cJSON *desired) {
     if (!known && !w->i->any_kind && !w->found)
         return call_fail(w->i->host, w->c, TU_EREFUSED, "unknown-kind",
                          "the kind %s isn't known here", w->kind);
-    cJSON *merged = live ? edit_merge(live, desired, known ? known->description : NULL)
+    cJSON *merged = live ? edit_merge(live, desired, known ? known->types : NULL)
                          : cJSON_Duplicate(desired, true);
     if (!merged)
         return fail_memory(w);
