@@ -1,9 +1,9 @@
 /*
  * base/arena.h: memory that lives and dies together.
  *
- * An arena hands out memory by moving a pointer through chunks, and frees everything at once. Parsing and
- * judging one object uses one arena that is reset for the next object; a desired set owns one for as long as it lives.
- * Not thread-safe: an arena belongs to one thread at a time.
+ * An arena hands out memory by moving a pointer through chunks, and frees everything at once.
+ * Parsing and judging one object uses one arena that is reset for the next object; a desired set
+ * owns one for as long as it lives. Not thread-safe: an arena belongs to one thread at a time.
  *
  *     chunk -> [ used ........ | free ...... ] -> older chunk -> NULL
  */
@@ -19,7 +19,8 @@ typedef struct tu_arena {
     size_t used, max;       /* bytes handed out in all; the limit (0: none) */
 } tu_arena;
 
-/* max: how many bytes may be handed out between two resets, 0 for no limit. Allocates nothing yet. */
+/* max: how many bytes may be handed out between two resets, 0 for no limit. Allocates nothing yet.
+ */
 void tu_arena_init(tu_arena *a, size_t max);
 /* 16-byte aligned, not zeroed. NULL when memory or the limit is exhausted. n may be 0. */
 void *tu_arena_alloc(tu_arena *a, size_t n);

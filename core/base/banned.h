@@ -1,6 +1,7 @@
 /*
- * base/banned.h: functions that are too easy to get wrong don't compile. Included by every file through the compiler's
- * -include (CMakeLists.txt); the libraries' own headers are read first so that they may declare them.
+ * base/banned.h: functions that are too easy to get wrong don't compile. Included by every file
+ * through the compiler's -include (CMakeLists.txt); the libraries' own headers are read first so
+ * that they may declare them.
  */
 #ifndef TU_BASE_BANNED_H
 #define TU_BASE_BANNED_H
@@ -11,13 +12,14 @@
 #include <strings.h>
 #include <time.h>
 
-#undef alloca /* macros in glibc (some only with clang and _FORTIFY_SOURCE): poisoning one would warn */
+/* macros in glibc, some only with clang and _FORTIFY_SOURCE: poisoning one would warn */
+#undef alloca
 #undef sprintf
 #undef vsprintf
 
 #pragma GCC poison strcpy strcat strncpy strncat strtok sprintf vsprintf gets atoi atol atoll atof
 /* not ctime: libgit2 has a member of that name */
-#pragma GCC poison ctime_r asctime asctime_r gmtime localtime tmpnam mktemp system popen alloca sscanf
+#pragma GCC poison ctime_r asctime asctime_r gmtime localtime tmpnam mktemp
+#pragma GCC poison system popen alloca sscanf
 
 #endif
-

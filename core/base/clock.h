@@ -2,7 +2,8 @@
  * base/clock.h: the only source of time, so that tests can turn the hands.
  *
  * wall: milliseconds since 1970 (CLOCK_REALTIME), for what people read and for windows and expiry.
- * boot: milliseconds on CLOCK_BOOTTIME, for durations and timers; it goes on in suspend and never jumps.
+ * boot: milliseconds on CLOCK_BOOTTIME, for durations and timers; it goes on in suspend and never
+ * jumps.
  */
 #ifndef TU_BASE_CLOCK_H
 #define TU_BASE_CLOCK_H

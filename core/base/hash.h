@@ -1,6 +1,6 @@
 /*
- * base/hash.h: digests. XXH3 for tables and change detection (never for trust), SHA-256 and HMAC-SHA-256 from OpenSSL
- * for what must not be forged or guessed.
+ * base/hash.h: digests. XXH3 for tables and change detection (never for trust), SHA-256 and
+ * HMAC-SHA-256 from OpenSSL for what must not be forged or guessed.
  */
 #ifndef TU_BASE_HASH_H
 #define TU_BASE_HASH_H

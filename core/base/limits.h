@@ -1,6 +1,6 @@
 /*
- * base/limits.h: every size that comes from outside, in one place. An error that refuses something names the constant.
- * To add one: name what is limited, give the unit, and test the refusal.
+ * base/limits.h: every size that comes from outside, in one place. An error that refuses something
+ * names the constant. To add one: name what is limited, give the unit, and test the refusal.
  */
 #ifndef TU_BASE_LIMITS_H
 #define TU_BASE_LIMITS_H
@@ -8,6 +8,8 @@
 #define TU_KIB (1024u)
 #define TU_MIB (1024u * 1024u)
 
+/* one limit a line, whatever its width */
+/* clang-format off */
 #define TU_LIMIT_DOCUMENT_BYTES (16u * TU_MIB)     /* one JSON or YAML document, one live object */
 #define TU_LIMIT_DEPTH 128u                        /* nesting of maps and lists */
 #define TU_LIMIT_NODES 2000000u                    /* values in one document, after aliases are expanded */
@@ -37,5 +39,6 @@
 #define TU_LIMIT_META_BYTES (256u * TU_KIB)        /* the meta of one record that a plugin emits */
 #define TU_LIMIT_PLUGIN_BYTES (256u * TU_MIB)      /* one plugin file */
 #define TU_LIMIT_QUEUE 4096u                       /* verdict records between the watchers and the engine */
+/* clang-format on */
 
 #endif

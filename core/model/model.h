@@ -1,7 +1,9 @@
 /*
- * model/model.h: the words of trueup as plain data (DESIGN section 2). No behaviour but names and copies.
+ * model/model.h: the words of trueup as plain data (DESIGN section 2). No behaviour but names and
+ * copies.
  *
- * To add a verdict or a change kind: add it to the enum, to the table of names in model.c, to the report's summary and to the README.
+ * To add a verdict or a change kind: add it to the enum, to the table of names in model.c, to the
+ * report's summary and to the README.
  */
 #ifndef TU_MODEL_MODEL_H
 #define TU_MODEL_MODEL_H
@@ -20,9 +22,11 @@ uint64_t tu_object_id_hash(const tu_object_id *id);
 tu_object_id tu_object_id_copy(tu_arena *a, const tu_object_id *id);
 /* Reads apiVersion, kind, metadata.namespace and .name; missing parts are empty. */
 tu_object_id tu_object_id_of(const tu_value *object);
-/* "Deployment.apps/shop/cart", "Namespace/shop": Kind[.group]/[namespace/]name, the form that OBJECT arguments have. */
+/* "Deployment.apps/shop/cart", "Namespace/shop": Kind[.group]/[namespace/]name, the form that
+ * OBJECT arguments have. */
 void tu_object_id_print(tu_buf *b, const tu_object_id *id);
-/* Parses "Kind/name", "Kind/namespace/name", "Kind.group/namespace/name"; group ends up empty when not given (*ret_any_group true). */
+/* Parses "Kind/name", "Kind/namespace/name", "Kind.group/namespace/name"; group ends up empty when
+ * not given (*ret_any_group true). */
 tu_rc tu_object_id_parse(tu_str text, tu_object_id *ret, bool *ret_any_group, tu_error **error);
 
 typedef enum {
@@ -40,7 +44,12 @@ typedef enum {
 const char *tu_verdict_name(tu_verdict v);
 bool tu_verdict_parse(tu_str s, tu_verdict *ret);
 
-typedef enum { TU_CONFIDENCE_NONE, TU_CONFIDENCE_OBSERVED, TU_CONFIDENCE_PROVED, TU_CONFIDENCE_CONFIRMED } tu_confidence;
+typedef enum {
+    TU_CONFIDENCE_NONE,
+    TU_CONFIDENCE_OBSERVED,
+    TU_CONFIDENCE_PROVED,
+    TU_CONFIDENCE_CONFIRMED
+} tu_confidence;
 const char *tu_confidence_name(tu_confidence c); /* "", "observed", "proved", "confirmed" */
 
 typedef enum {
@@ -52,11 +61,19 @@ typedef enum {
     TU_CHANGE_OWNERSHIP,
     TU_CHANGE_COUNT
 } tu_change_kind;
-const char *tu_change_name(tu_change_kind k); /* "value", "removed", "added", "order", "duplicate", "ownership" */
+const char *tu_change_name(
+    tu_change_kind k); /* "value", "removed", "added", "order", "duplicate", "ownership" */
 bool tu_change_parse(tu_str s, tu_change_kind *ret);
 
-typedef enum { TU_MANAGER_UNKNOWN, TU_MANAGER_HUMAN, TU_MANAGER_CONTROLLER, TU_MANAGER_GITOPS, TU_MANAGER_OURS } tu_manager_class;
-const char *tu_manager_class_name(tu_manager_class c); /* "unknown", "human", "controller", "gitops", "ours" */
+typedef enum {
+    TU_MANAGER_UNKNOWN,
+    TU_MANAGER_HUMAN,
+    TU_MANAGER_CONTROLLER,
+    TU_MANAGER_GITOPS,
+    TU_MANAGER_OURS
+} tu_manager_class;
+const char *
+tu_manager_class_name(tu_manager_class c); /* "unknown", "human", "controller", "gitops", "ours" */
 
 /* Whose hand: what the target recorded. All empty when unknown. */
 typedef struct tu_owner {
@@ -64,7 +81,12 @@ typedef struct tu_owner {
     tu_manager_class class_;
 } tu_owner;
 
-typedef enum { TU_ACTION_IGNORE, TU_ACTION_ALERT, TU_ACTION_APPROVE, TU_ACTION_HEAL } tu_action; /* weakest first */
+typedef enum {
+    TU_ACTION_IGNORE,
+    TU_ACTION_ALERT,
+    TU_ACTION_APPROVE,
+    TU_ACTION_HEAL
+} tu_action; /* weakest first */
 const char *tu_action_name(tu_action a);
 bool tu_action_parse(tu_str s, tu_action *ret);
 
@@ -91,7 +113,8 @@ typedef struct tu_finding {
     tu_object_id id;
     tu_verdict verdict;
     tu_confidence confidence;
-    tu_str reason; /* a stable word and text: "immutable-field: spec.selector ..."; empty when there is nothing to say */
+    tu_str reason; /* a stable word and text: "immutable-field: spec.selector ..."; empty when there
+                      is nothing to say */
     tu_str file;   /* the manifest, relative to the source's root; empty for unmanaged objects */
     uint32_t line, column;
     tu_change *changes;
@@ -105,7 +128,8 @@ typedef struct tu_finding {
 } tu_finding;
 
 tu_finding *tu_finding_copy(tu_arena *a, const tu_finding *f);
-/* Does the verdict mean that something must be told or done? (drifted, missing, unmanaged, blocked, invalid) */
+/* Does the verdict mean that something must be told or done? (drifted, missing, unmanaged, blocked,
+ * invalid) */
 bool tu_verdict_is_drift(tu_verdict v);
 
 #endif
