@@ -285,13 +285,11 @@ static bool compose_alias(composer *c, tu_value *out) {
 
 /* kind: what the tag stands at. */
 static bool fail_tag(composer *c, const char *tag, const char *kind) {
-    bool core = strncmp(tag, CORE_TAG, strlen(CORE_TAG)) == 0;
-    return FAIL(
-        c,
-        "only the core tags are known: !!str !!int !!float !!bool !!null !!binary for scalars, "
-        "!!map, !!seq",
-        "the tag %s%.100s can't stand at a %s", core ? "!!" : "",
-        core ? tag + strlen(CORE_TAG) : tag, kind);
+    static const char known[] = "the tags here are !!str !!int !!float !!bool !!null !!binary for "
+                                "scalars, !!map and !!seq";
+    if (strncmp(tag, CORE_TAG, strlen(CORE_TAG)) == 0)
+        return FAIL(c, known, "the tag !!%.100s can't stand at a %s", tag + strlen(CORE_TAG), kind);
+    return FAIL(c, known, "the tag %.100s is not known here", tag);
 }
 
 /* binary: *ret_binary is set instead of a tag */
@@ -635,19 +633,49 @@ static void move_json(tu_value *v, const tu_yaml_part *part) {
     }
 }
 
-/* Most of JSON is YAML, but libyaml is slow on it and knows neither surrogate pairs nor keys over
- * 1024 bytes. So what looks like JSON is tried as such first. False: it isn't JSON (it may still be
- * YAML in flow style), or memory is exhausted. */
-static bool parse_as_json(tu_arena *a, tu_yaml_part part, tu_value **ret) {
+static bool looks_like_json(tu_str text) {
     size_t i = 0;
-    while (i < part.text.n && strchr(" \t\r\n", part.text.p[i]) && part.text.p[i])
+    while (i < text.n && is_blank(text.p[i]))
         i++;
-    if (i == part.text.n || (part.text.p[i] != '{' && part.text.p[i] != '['))
+    return i < text.n && (text.p[i] == '{' || text.p[i] == '[');
+}
+
+/* Most of JSON is YAML, but libyaml is slow on it and knows neither surrogate pairs nor keys over
+ * 1024 bytes. So what looks like JSON is tried as such first. What fails may still be YAML in flow
+ * style, unless the file's name says that it is JSON: then JSON's own error is the one that helps.
+ */
+static bool parse_as_json(tu_arena *a, tu_yaml_part part, const char *file, tu_value **ret,
+                          tu_rc *rc, tu_error **error) {
+    bool json_file = file && tu_str_ends(tu_str_c(file), ".json");
+    tu_error *e = NULL;
+    if (!looks_like_json(part.text))
         return false;
-    if (tu_json_parse(a, part.text, TU_JSON_COPY, NULL, ret, NULL, NULL) != TU_OK)
+    *rc = tu_json_parse(a, part.text, TU_JSON_COPY, file, ret, NULL, &e);
+    if (*rc == TU_OK) {
+        move_json(*ret, &part);
+    } else if (json_file && *rc == TU_EINVALID) {
+        *rc = tu_error_set_at(error, TU_EINVALID, file, e->line + part.line - 1, e->column, "%s",
+                              e->message);
+    } else if (*rc == TU_EINTERNAL) {
+        *rc = tu_error_memory(error);
+    } else {
+        tu_error_free(e);
         return false;
-    move_json(*ret, &part);
+    }
+    tu_error_free(e);
     return true;
+}
+
+/* Without a last line that is `...`: it says nothing more, and libyaml refuses one that ends no
+ * document. */
+static tu_str without_end_marker(tu_str text) {
+    size_t n = text.n, begin;
+    while (n > 0 && is_blank(text.p[n - 1]))
+        n--;
+    for (begin = n; begin > 0 && text.p[begin - 1] != '\n'; begin--)
+        ;
+    bool marker = n - begin == 3 && memcmp(text.p + begin, "...", 3) == 0;
+    return marker ? (tu_str){text.p, begin} : text;
 }
 
 tu_rc tu_yaml_parse(tu_arena *a, tu_yaml_part part, tu_yaml_reading reading, const char *file,
@@ -659,8 +687,10 @@ tu_rc tu_yaml_parse(tu_arena *a, tu_yaml_part part, tu_yaml_reading reading, con
     if (part.offset > UINT32_MAX - TU_LIMIT_DOCUMENT_BYTES)
         return tu_error_set_at(error, TU_EINVALID, file, part.line, 1,
                                "the stream is larger than 4 GiB");
-    if (parse_as_json(a, part, ret))
-        return TU_OK;
+    tu_rc rc;
+    if (parse_as_json(a, part, file, ret, &rc, error))
+        return rc;
+    part.text = without_end_marker(part.text);
     composer *c = tu_calloc(1, sizeof(*c));
     if (!c)
         return tu_error_memory(error);
@@ -680,7 +710,7 @@ tu_rc tu_yaml_parse(tu_arena *a, tu_yaml_part part, tu_yaml_reading reading, con
     tu_collect_init(&c->children);
     tu_value *root = NULL;
     compose_document(c, &root);
-    tu_rc rc = c->rc;
+    rc = c->rc;
     tu_collect_done(&c->children);
     yaml_event_delete(&c->event);
     yaml_parser_delete(&c->parser);

@@ -61,7 +61,15 @@ static const explanation explanations[] = {
      "a name has to follow '&'", "put a value that begins with '&' in quotes"},
     {"alias", "did not find expected alphabetic or numeric character", true,
      "a name has to follow '*'", "put a value that begins with '*' in quotes"},
+    {"block scalar", "indentation indicator equal to 0", false,
+     "the indentation of a block can't be 0", NULL},
     {NULL, "did not find expected node content", false, "a value was expected here", NULL},
+    {"directive", "unknown directive", false,
+     "the directive is not known: there are %YAML and %TAG",
+     "put a line that begins with '%' in quotes"},
+    {"directive", "could not find expected directive name", false,
+     "a line that begins with '%' is a directive, and this one has no name",
+     "put it in quotes, or indent it further"},
     {NULL, "undefined tag handle", false, "the tag's handle is not declared",
      "put a value that begins with '!' in quotes"},
     {NULL, "incompatible YAML document", false,
@@ -82,12 +90,18 @@ static const explanation *find(const yaml_parser_t *parser) {
     return NULL;
 }
 
-/* '@', '`', '%' and tabs can't begin a token. */
-static void explain_character(tu_yaml_problem *p, tu_str text) {
-    size_t i = 0, at = 0; /* p->at counts characters */
-    for (; i < text.n && at < p->at; at++)
+/* The byte offset of a character. */
+static size_t byte_of(tu_str text, size_t character) {
+    size_t i = 0;
+    for (size_t at = 0; i < text.n && at < character; at++)
         for (i++; i < text.n && ((unsigned char)text.p[i] & 0xc0) == 0x80; i++)
             ;
+    return i;
+}
+
+/* '@', '`', '%' and tabs can't begin a token. */
+static void explain_character(tu_yaml_problem *p, tu_str text) {
+    size_t i = byte_of(text, p->at);
     if (i < text.n && text.p[i] == '\t') {
         snprintf(p->message, sizeof(p->message), "a tab can't be used for indentation");
         p->hint = "indent with spaces";
@@ -95,6 +109,21 @@ static void explain_character(tu_yaml_problem *p, tu_str text) {
         snprintf(p->message, sizeof(p->message), "a value can't begin with '%c'",
                  i < text.n ? text.p[i] : ' ');
         p->hint = "put the value in quotes";
+    }
+}
+
+/* Two causes that libyaml doesn't see: two files glued together, and a bracket that is never
+ * closed. */
+static void look_closer(tu_yaml_problem *p, tu_str text) {
+    size_t at = byte_of(text, p->at), line = at;
+    while (line > 0 && text.p[line - 1] != '\n')
+        line--;
+    if (text.n - line >= 3 && memcmp(text.p + line, "\xef\xbb\xbf", 3) == 0) {
+        snprintf(p->message, sizeof(p->message),
+                 "a byte order mark stands in the middle of the text");
+        p->hint = "were two files put together? remove it";
+    } else if (at == text.n && !p->hint) {
+        p->hint = "the text ends here: is a closing ']' or '}' missing?";
     }
 }
 
@@ -122,5 +151,7 @@ tu_yaml_problem tu_yaml_explain(const yaml_parser_t *parser, tu_str text) {
         snprintf(p.message, sizeof(p.message), "%s%s%s", parser->context ? parser->context : "",
                  parser->context ? ": " : "", problem);
     }
+    if (!p.in_bytes)
+        look_closer(&p, text);
     return p;
 }
