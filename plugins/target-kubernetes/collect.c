@@ -27,8 +27,8 @@
 
 #define LIST_ATTEMPTS 5
 #define LISTS_AT_ONCE 16
-#define BACKOFF_FIRST_MS 800
 #define BACKOFF_MOST_MS 30000
+#define SLOW_FACTOR 6 /* first delays, where asking often can't help */
 #define LOST_AFTER_MS                                                                              \
     5000 /* a server that restarts is back sooner: then the watch goes on where it was */
 #define SILENCE_MS                                                                                 \
@@ -159,8 +159,8 @@ static uint32_t random_below(uint32_t n) {
     return r % n;
 }
 
-static int64_t backoff_ms(unsigned failures, uint32_t retry_after_ms) {
-    int64_t ms = BACKOFF_FIRST_MS;
+static int64_t backoff_ms(const collection *c, unsigned failures, uint32_t retry_after_ms) {
+    int64_t ms = c->k->retry_delay_ms;
     for (unsigned i = 1; i < failures && ms < BACKOFF_MOST_MS; i++)
         ms *= 2;
     if (ms > BACKOFF_MOST_MS)
@@ -288,9 +288,10 @@ static void scope_failed(scope *s, feed *f, const kube_error *error, bool resume
         scope_finish(s);
         return;
     }
-    int64_t wait = backoff_ms(s->attempts, error->retry_after_ms);
-    if (!transient && wait < BACKOFF_MOST_MS / 6)
-        wait = BACKOFF_MOST_MS / 6; /* rights and kinds do not come back by asking often */
+    int64_t wait = backoff_ms(c, s->attempts, error->retry_after_ms);
+    if (!transient && wait < SLOW_FACTOR * c->k->retry_delay_ms)
+        wait = SLOW_FACTOR *
+               c->k->retry_delay_ms; /* rights and kinds do not come back by asking often */
     if (c->watch && (!transient || s->lost || now - s->failing_since >= LOST_AFTER_MS)) {
         emit_lost(s, error);
         resume = false;
@@ -313,7 +314,7 @@ static void scope_healthy(scope *s) {
 /* The cursor is gone: list again. At once the first time; a server that does it again and again is
  * not asked faster and faster. */
 static void scope_expired(scope *s) {
-    int64_t wait = s->attempts++ ? backoff_ms(s->attempts, 0) : 0;
+    int64_t wait = s->attempts++ ? backoff_ms(s->in, s->attempts, 0) : 0;
     scope_restart(s);
     for (size_t i = 0; i < s->n; i++)
         feed_wait(&s->feeds[i], wait, false);
@@ -559,7 +560,7 @@ static tu_rc scope_open(collection *c, scope *s, kube_error *error) {
                    : kube_error_set(error, TU_EINTERNAL, "memory", "out of memory");
     emit_lost(s, error);
     s->finished = !c->watch || rc == TU_EUNSUPPORTED;
-    s->open_at_ms = kube_now_ms() + backoff_ms(++s->attempts + 2, error->retry_after_ms);
+    s->open_at_ms = kube_now_ms() + backoff_ms(c, ++s->attempts + 2, error->retry_after_ms);
     return c->stop;
 }
 

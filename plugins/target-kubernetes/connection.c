@@ -24,7 +24,6 @@
 #define CONNECT_TIMEOUT_MS 10000L
 #define CONNECTION_LIFE_S 3600L /* certificates and load balancers change */
 #define PEER_TIMEOUT_MS 30000u
-#define STALL_S 60L
 
 struct kube_session {
     tu_instance *k;
@@ -238,7 +237,8 @@ static bool is_loopback(const char *server) {
            strncmp(host, "[::1]", 5) == 0;
 }
 
-static bool prepare(kube_transfer *t, const kube_cluster *c) {
+static bool prepare(kube_transfer *t, const tu_instance *k) {
+    const kube_cluster *c = &k->cluster;
     CURL *easy = t->easy;
     set_url(t, c);
     set_tls(t, c);
@@ -277,7 +277,7 @@ static bool prepare(kube_transfer *t, const kube_cluster *c) {
         curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, t->timeout_ms);
     else if (!t->on_body || strcmp(t->topic.verb ? t->topic.verb : "", "watch") != 0) {
         curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, STALL_S);
+        curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (k->request_timeout_ms + 999) / 1000);
     }
     if (t->method)
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, t->method);
@@ -318,8 +318,7 @@ tu_rc kube_session_start(kube_session *s, tu_call *call, kube_transfer *t, kube_
     t->content[0] = t->detail[0] = '\0';
     t->login_serial = t->credentials.serial;
     t->easy = curl_easy_init();
-    if (!t->easy || !prepare(t, &s->k->cluster) ||
-        curl_multi_add_handle(s->multi, t->easy) != CURLM_OK) {
+    if (!t->easy || !prepare(t, s->k) || curl_multi_add_handle(s->multi, t->easy) != CURLM_OK) {
         request_free(t);
         return kube_error_set(error, TU_EINTERNAL, "memory", "out of memory for a request to %s",
                               s->k->endpoint);

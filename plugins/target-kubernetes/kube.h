@@ -26,6 +26,7 @@
 #include <pthread.h>
 
 #define KUBE_REQUEST_TIMEOUT_MS 30000
+#define KUBE_RETRY_DELAY_MS 800
 #define KUBE_PAGE_SIZE 500
 #define KUBE_STREAMS_PER_CONNECTION 80 /* servers allow 100 */
 
@@ -225,7 +226,8 @@ struct tu_instance {
     kube_login *login;
     kube_discovery *discovery;
     kube_openapi *openapi;
-    long request_timeout_ms;
+    long request_timeout_ms; /* of a request; of a list: without a byte */
+    long retry_delay_ms;     /* the first; doubled with every failure */
     int page_size;
     char endpoint[512]; /* scheme://host:port, for messages */
     pthread_mutex_t sessions_lock;

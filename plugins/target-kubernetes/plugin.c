@@ -10,14 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DURATION "\"type\":\"string\",\"pattern\":\"^[0-9]{1,4}(ms|s|m)$\""
+
 static const char config_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
-    "\"kubeconfig\":{\"type\":\"string\",\"default\":\"\",\"description\":\"a kubeconfig file; "
-    "default: KUBECONFIG, ~/.kube/config, then the pod's service account\"},"
-    "\"context\":{\"type\":\"string\",\"default\":\"\",\"description\":\"a context of the "
-    "kubeconfig; default: its current-context\"},"
-    "\"requestTimeout\":{\"type\":\"string\",\"pattern\":\"^[0-9]{1,4}(ms|s|m)$\",\"default\":"
-    "\"30s\",\"description\":\"how long one request may take; watches are not limited\"},"
+    "\"kubeconfig\":{\"type\":\"string\",\"default\":\"\",\"description\":"
+    "\"a kubeconfig file; default: KUBECONFIG, ~/.kube/config, then the pod's service account\"},"
+    "\"context\":{\"type\":\"string\",\"default\":\"\",\"description\":"
+    "\"a context of the kubeconfig; default: its current-context\"},"
+    "\"requestTimeout\":{" DURATION ",\"default\":\"30s\",\"description\":"
+    "\"how long one request may take, and a list stand still; watches are not limited\"},"
+    "\"retryDelay\":{" DURATION ",\"default\":\"800ms\",\"description\":"
+    "\"how long to wait before a failed list or watch is tried again; doubled up to 30s\"},"
     "\"pageSize\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":10000,\"default\":500,"
     "\"description\":\"objects that are asked for at once when listing\"}}}";
 
@@ -75,6 +79,10 @@ static tu_rc instance_fill(tu_instance *k, const cJSON *config, kube_error *erro
     const char *timeout = kube_member_string(config, "requestTimeout");
     k->page_size = cJSON_IsNumber(page) && page->valueint > 0 ? page->valueint : KUBE_PAGE_SIZE;
     k->request_timeout_ms = timeout[0] ? duration_ms(timeout) : KUBE_REQUEST_TIMEOUT_MS;
+    const char *delay = kube_member_string(config, "retryDelay");
+    k->retry_delay_ms = delay[0] ? duration_ms(delay) : KUBE_RETRY_DELAY_MS;
+    if (k->retry_delay_ms <= 0)
+        return kube_error_set(error, TU_EINVALID, "config", "retryDelay is no time like 800ms");
     if (k->request_timeout_ms <= 0)
         return kube_error_set(error, TU_EINVALID, "config", "requestTimeout is no time like 30s");
     tu_rc rc =
