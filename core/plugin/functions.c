@@ -18,7 +18,7 @@ const tu_function_info tu_function_table[TU_FN_COUNT] = {
     [TU_FN_RESOLVE] = {"resolve", TU_KIND_SOURCE, offsetof(tu_source, resolve), false, true, false,
                        ANY | R(TU_REC_REVISION)},
     [TU_FN_FETCH] = {"fetch", TU_KIND_SOURCE, offsetof(tu_source, fetch), false, true, false,
-                     ANY | R(TU_REC_ENTRY)},
+                     ANY | R(TU_REC_REVISION) | R(TU_REC_ENTRY)},
     [TU_FN_SOURCE_WATCH] = {"watch", TU_KIND_SOURCE, offsetof(tu_source, watch), false, false, true,
                             ANY | R(TU_REC_CHANGED)},
     [TU_FN_ACCEPTS] = {"accepts", TU_KIND_RENDER, offsetof(tu_renderer, accepts), false, true,
