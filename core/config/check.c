@@ -5,6 +5,7 @@
  * A document that couldn't be parsed may hold the name that is missing, so then only misspelled
  * names are reported: one mistake gives one error.
  */
+#include "base/limits.h"
 #include "base/mem.h"
 #include "config/read.h"
 #include <stdio.h>
@@ -18,11 +19,11 @@ static bool is_defined(const tu_reader *r, const char *kind, tu_str name) {
     return key_of(key, sizeof key, kind, name) && tu_map_has(&r->places, tu_str_c(key));
 }
 
-/* The names of a kind, in the order of the documents, NUL-terminated; in the arena. */
-static const char **names_of(tu_reader *r, const char *kind, size_t *ret_n) {
+/* The names of a kind, in the order of the documents; free() the list. */
+static const char **names_of(const tu_reader *r, const char *kind, size_t *ret_n) {
     size_t prefix = strlen(kind) + 1, n = 0;
-    const char **names = tu_reader_alloc(r, (r->places.n + 1) * sizeof *names);
-    for (size_t i = 0; names && i < r->places.n; i++) {
+    const char **names = tu_xmalloc((r->places.n + 1) * sizeof *names);
+    for (size_t i = 0; i < r->places.n; i++) {
         tu_str key = r->places.entries[i].key;
         if (tu_str_starts(key, kind) && key.p[prefix - 1] == '/')
             names[n++] = key.p + prefix;
@@ -35,8 +36,8 @@ static void check_reference(tu_reader *r, const tu_reference *reference) {
     if (is_defined(r, reference->kind, reference->name))
         return;
     size_t n;
-    const char **names = names_of(r, reference->kind, &n);
-    const char *near = names ? tu_suggest(reference->name, names, n) : NULL;
+    _cleanup_(tu_freep) const char **names = names_of(r, reference->kind, &n);
+    const char *near = tu_suggest(reference->name, names, n);
     if (!near && r->document_lost)
         return;
     tu_error **e = tu_reader_error_at(r, reference->place, "%s: there is no %s '%.*s'",
@@ -68,26 +69,28 @@ static void choose_receiver(tu_reader *r) {
         TU_P(c->notifiers[0].name));
 }
 
-static bool is_referred_to(const tu_reader *r, const char *kind, tu_str name) {
-    for (size_t i = 0; i < r->reference_count; i++) {
-        if (strcmp(r->references[i].kind, kind) == 0 && tu_str_eq(r->references[i].name, name))
-            return true;
-    }
-    return false;
-}
-
-static void warn_unused(tu_reader *r, const char *kind, const tu_use *uses, size_t n) {
+static void warn_unused(tu_reader *r, const tu_map *used, const char *kind, const tu_use *uses,
+                        size_t n) {
     for (size_t i = 0; i < n; i++) {
-        if (!is_referred_to(r, kind, uses[i].name))
+        char key[512];
+        if (key_of(key, sizeof key, kind, uses[i].name) && !tu_map_has(used, tu_str_c(key)))
             tu_reader_warn(r, uses[i].place, "no Rule uses the %s '%.*s'", kind,
                            TU_P(uses[i].name));
     }
 }
 
 void tu_check_references(tu_reader *r) {
-    for (size_t i = 0; i < r->reference_count; i++)
-        check_reference(r, &r->references[i]);
+    tu_map used = {0};
+    for (size_t i = 0; i < r->reference_count; i++) {
+        const tu_reference *reference = &r->references[i];
+        char key[512];
+        if (key_of(key, sizeof key, reference->kind, reference->name))
+            tu_map_put(&used, tu_str_c(key), r);
+        if (r->errors->n <= TU_LIMIT_CONFIG_ERRORS) /* more would not be shown */
+            check_reference(r, reference);
+    }
     choose_receiver(r);
-    warn_unused(r, "Source", r->config->sources, r->config->source_count);
-    warn_unused(r, "Target", r->config->targets, r->config->target_count);
+    warn_unused(r, &used, "Source", r->config->sources, r->config->source_count);
+    warn_unused(r, &used, "Target", r->config->targets, r->config->target_count);
+    tu_map_done(&used, NULL);
 }

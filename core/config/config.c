@@ -240,11 +240,9 @@ static int by_place(const void *a, const void *b) {
 
 /* A stable sort of a bounded list. */
 static void order_errors(tu_errors *errors, size_t first) {
-    size_t hidden = 0;
-    while (errors->n - first > TU_LIMIT_CONFIG_ERRORS) {
+    bool cut = errors->n - first > TU_LIMIT_CONFIG_ERRORS;
+    while (errors->n - first > TU_LIMIT_CONFIG_ERRORS)
         tu_error_free(errors->items[--errors->n]);
-        hidden++;
-    }
     for (size_t i = first + 1; i < errors->n; i++) {
         tu_error *e = errors->items[i];
         size_t at = i;
@@ -252,10 +250,11 @@ static void order_errors(tu_errors *errors, size_t first) {
             errors->items[at] = errors->items[at - 1];
         errors->items[at] = e;
     }
-    if (hidden > 0) {
+    if (cut) {
         tu_error *e = NULL;
-        tu_error_set(&e, TU_EINVALID, "%zu more mistakes are not shown (TU_LIMIT_CONFIG_ERRORS)",
-                     hidden);
+        tu_error_set(&e, TU_EINVALID,
+                     "more than %u mistakes: the others are not shown (TU_LIMIT_CONFIG_ERRORS)",
+                     TU_LIMIT_CONFIG_ERRORS);
         tu_errors_add(errors, e);
     }
 }
