@@ -226,6 +226,28 @@ void tu_library_check_config(const tu_library *l, tu_use *use, tu_arena *a, tu_e
     search_done(&s);
 }
 
+/* Relative paths of the user's file are beside that file, wherever the program was started. */
+static tu_rc place_paths(tu_arena *a, const tu_use *use, const tu_value *schema, tu_value *v) {
+    tu_rc rc = TU_OK;
+    if (tu_value_is(v, TU_STRING)) {
+        bool is_path = tu_str_is(tu_value_get_string(schema, "x-trueup-format"), "path");
+        if (!is_path || !v->string.n || v->string.p[0] == '/')
+            return TU_OK;
+        _cleanup_(tu_freep) char *path = beside_config(use, v->string);
+        v->string = tu_arena_copy(a, tu_str_c(path));
+        return v->string.p ? TU_OK : TU_EINTERNAL;
+    }
+    for (uint32_t i = 0; tu_value_is(v, TU_MAP) && i < v->map.n && rc == TU_OK; i++) {
+        tu_member *m = &v->map.members[i];
+        const tu_value *below = tu_value_get_str(tu_value_get(schema, "properties"), m->key);
+        below = below ? below : tu_value_get(schema, "additionalProperties");
+        rc = place_paths(a, use, below, &m->value);
+    }
+    for (uint32_t i = 0; tu_value_is(v, TU_LIST) && i < v->list.n && rc == TU_OK; i++)
+        rc = place_paths(a, use, tu_value_get(schema, "items"), &v->list.items[i]);
+    return rc;
+}
+
 tu_rc tu_settings_for_plugin(const tu_value *schema, const tu_use *use, tu_buf *ret_json,
                              tu_secret **ret, size_t *ret_n, tu_error **error) {
     tu_arena a;
@@ -238,6 +260,10 @@ tu_rc tu_settings_for_plugin(const tu_value *schema, const tu_use *use, tu_buf *
     tu_arena_init(&a, 0);
     config = tu_value_copy(&a, use->config);
     if (!config) {
+        tu_arena_done(&a);
+        return tu_error_memory(error);
+    }
+    if (place_paths(&a, use, schema, config) != TU_OK) {
         tu_arena_done(&a);
         return tu_error_memory(error);
     }
