@@ -75,6 +75,10 @@ static void add_escaped(tu_buf *out, uint32_t c) {
 void tu_show_safe(tu_buf *out, tu_str s) {
     size_t plain = 0;
     for (size_t i = 0; i < s.n;) {
+        if (s.p[i] >= 0x20 && s.p[i] < 0x7f) { /* nearly everything */
+            i++;
+            continue;
+        }
         uint32_t c = 0;
         size_t n = decode((tu_str){s.p + i, s.n - i}, &c);
         if (n > 0 && !IN(c, unsafe_ranges)) {
@@ -113,6 +117,10 @@ static size_t step(tu_str s, size_t *ret_columns) {
     size_t n = paint_length(s);
     if (n > 0)
         return n;
+    if (s.p[0] >= 0x20 && s.p[0] < 0x7f) {
+        *ret_columns = 1;
+        return 1;
+    }
     uint32_t c = 0;
     n = decode(s, &c);
     *ret_columns = n == 0 ? 1 : IN(c, combining_ranges) ? 0 : IN(c, wide_ranges) ? 2 : 1;
