@@ -271,11 +271,10 @@ static tu_rc open_database(tu_store *s, tu_error **error) {
     _cleanup_(tu_freep) char *path = tu_path_join(s->dir, "trueup.db");
     /* SQLite would make it readable for everybody; the log and its index take over the file's mode
      */
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd >= 0)
         close(fd);
-    int flags =
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     int code = sqlite3_open_v2(path, &s->db, flags, NULL);
     if (code != SQLITE_OK)
         return tu_store_fail(s, code, "open trueup.db", error);

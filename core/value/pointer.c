@@ -14,7 +14,8 @@
  * ------------------------------------------------------------------------------------------------------
  */
 
-static void add_escaped(tu_buf *b, tu_str s, bool in_brackets) {
+/* Puts a backslash before each of `special`, as well as the escapes of RFC 6901. */
+static void add_escaped(tu_buf *b, tu_str s, const char *special) {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
         if (c == '~')
@@ -22,7 +23,7 @@ static void add_escaped(tu_buf *b, tu_str s, bool in_brackets) {
         else if (c == '/')
             tu_buf_add(b, TU_S("~1"));
         else {
-            if (in_brackets && (c == ']' || c == ',' || c == '\\'))
+            if (c != '\0' && strchr(special, c))
                 tu_buf_add_byte(b, '\\');
             tu_buf_add_byte(b, c);
         }
@@ -31,7 +32,7 @@ static void add_escaped(tu_buf *b, tu_str s, bool in_brackets) {
 
 void tu_pointer_add(tu_buf *b, tu_str step) {
     tu_buf_add_byte(b, '/');
-    add_escaped(b, step, false);
+    add_escaped(b, step, "");
 }
 
 void tu_pointer_add_item(tu_buf *b, const tu_str *names, const tu_str *values, size_t n) {
@@ -39,9 +40,9 @@ void tu_pointer_add_item(tu_buf *b, const tu_str *names, const tu_str *values, s
     for (size_t i = 0; i < n; i++) {
         if (i)
             tu_buf_add_byte(b, ',');
-        add_escaped(b, names[i], true);
+        add_escaped(b, names[i], "],\\=");
         tu_buf_add_byte(b, '=');
-        add_escaped(b, values[i], true);
+        add_escaped(b, values[i], "],\\");
     }
     tu_buf_add_byte(b, ']');
 }
@@ -80,9 +81,9 @@ static bool equals_escaped(tu_str plain, tu_str escaped, bool in_brackets) {
     return n == plain.n;
 }
 
-static const tu_value *get_member(const tu_value *map, tu_str step) {
+static const tu_value *get_member(const tu_value *map, tu_str step, bool in_brackets) {
     for (uint32_t i = 0; i < map->map.n; i++)
-        if (equals_escaped(map->map.members[i].key, step, false))
+        if (equals_escaped(map->map.members[i].key, step, in_brackets))
             return &map->map.members[i].value;
     return NULL;
 }
@@ -142,7 +143,7 @@ static bool item_is(const tu_value *item, tu_str inner) {
         tu_str key = take_unescaped(&value, '=');
         const tu_value *field = item;
         if (key.n)
-            field = tu_value_is(item, TU_MAP) ? get_member(item, key) : NULL;
+            field = tu_value_is(item, TU_MAP) ? get_member(item, key, true) : NULL;
         if (!scalar_is(field, value))
             return false;
     }
@@ -165,7 +166,7 @@ const tu_value *tu_pointer_get(const tu_value *v, tu_str pointer) {
             return NULL;
         tu_str step = take_step(&pointer);
         if (v->type == TU_MAP)
-            v = get_member(v, step);
+            v = get_member(v, step, false);
         else
             v = v->type == TU_LIST ? get_item(v, step) : NULL;
     }

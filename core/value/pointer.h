@@ -3,8 +3,8 @@
  *
  * A path is written as a JSON pointer (RFC 6901: "/" between steps, "~1" for "/", "~0" for "~"). A
  * list item is written by key where the list has keys ("/spec/containers/[name=app]/image", several
- * keys with commas, values escaped as steps are and "]", "," and "\" with "\"), by value in sets
- * ("/metadata/finalizers/[=x]"), by index otherwise.
+ * keys with commas, names and values escaped as steps are and "]", "," and "\" with "\", in names
+ * "=" too), by value in sets ("/metadata/finalizers/[=x]"), by index otherwise.
  */
 #ifndef TU_VALUE_POINTER_H
 #define TU_VALUE_POINTER_H

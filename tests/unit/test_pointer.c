@@ -24,6 +24,9 @@ static void steps_are_escaped_as_the_rfc_says(void **state) {
                         (tu_str[]){TU_S("/a],~\\"), TU_S("x")}, 2);
     assert_string_equal(tu_buf_c(&b), "/[path=~1a\\]\\,~0\\\\,type=x]");
     tu_buf_clear(&b);
+    tu_pointer_add_item(&b, &TU_S("a=b\\"), &TU_S("c=d"), 1);
+    assert_string_equal(tu_buf_c(&b), "/[a\\=b\\\\=c=d]");
+    tu_buf_clear(&b);
     tu_pointer_add_item(&b, &(tu_str){0}, &TU_S("x"), 1);
     assert_string_equal(tu_buf_c(&b), "/[=x]");
     tu_buf_done(&b);

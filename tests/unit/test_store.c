@@ -574,6 +574,26 @@ static void a_foreign_or_damaged_file_is_refused(void **state) {
     assert_non_null(strstr(text, "not a trueup database"));
 }
 
+static void a_state_directory_may_stand_behind_a_link(void **state) {
+    (void)state;
+    commit_drift("cart", NULL, 0);
+    tu_store_close(store);
+    store = NULL;
+    char link[64];
+    snprintf(link, sizeof link, "%s-link", folder);
+    assert_int_equal(symlink(folder, link), 0);
+    tu_store *s = NULL;
+    tu_error *e = NULL;
+    tu_rc rc = tu_store_open(link, &s, &e);
+    unlink(link);
+    if (rc != TU_OK)
+        fail_msg("%s", tu_error_text(e));
+    seen found = {0};
+    assert_int_equal(tu_store_open_drifts(s, see_drift, &found, NULL), TU_OK);
+    assert_int_equal(found.n, 1);
+    tu_store_close(s);
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -591,6 +611,7 @@ int main(void) {
         TEST(tampering_with_the_audit_trail_is_found),
         TEST(a_store_of_a_newer_version_is_refused_untouched),
         TEST(a_second_store_on_the_same_directory_is_refused),
+        TEST(a_state_directory_may_stand_behind_a_link),
         TEST(a_foreign_or_damaged_file_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
