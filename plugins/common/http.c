@@ -556,16 +556,17 @@ static tu_rc step(tu_http_exchange *x, bool wait, tu_http_error *error) {
 }
 
 static tu_rc wait_for_head(tu_http_exchange *x, tu_http_error *error) {
+    char origin[300];
     for (bool wait = false;; wait = true) {
         tu_rc rc = step(x, wait, error);
-        if (rc != TU_OK)
+        if (rc != TU_OK || x->head_done)
             return rc;
-        if (x->head_done)
-            return TU_OK;
-        if (x->done)
-            return x->result == CURLE_OK
-                       ? refuse(error, TU_EUNAVAILABLE, "not-http", "the answer had no head")
-                       : transfer_failed(x, error);
+        if (x->done && x->result != CURLE_OK)
+            return transfer_failed(x, error);
+        if (x->done) /* curl takes a head that ends early for an answer */
+            return refuse(error, TU_EUNAVAILABLE, "cut-off",
+                          "%s: the answer was cut off in its head",
+                          tu_http_origin(x->url, origin, sizeof origin));
     }
 }
 
