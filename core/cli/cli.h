@@ -59,7 +59,8 @@ extern const tu_option tu_options[TU_OPTION_COUNT];
 typedef struct tu_cli {
     const struct tu_command *command;
     const char *values[TU_OPTION_COUNT]; /* NULL: not given; flags: "" */
-    const char **arguments;
+    const char **words;                  /* every argument, the command's name too; owned */
+    const char **arguments;              /* behind it */
     size_t argument_count;
     bool json, color, error_color, quiet, verbose; /* color: of standard output */
     size_t width;                                  /* of standard output's terminal; 0: none */
@@ -134,8 +135,9 @@ int tu_cli_print(const tu_cli *cli, const tu_buf *out, int code);
 
 /* terminal.c */
 void tu_terminal_setup(tu_cli *cli);
-void tu_terminal_catch_signals(
-    tu_cli *cli); /* Ctrl-C: the first cancels, the second ends the program */
+/* Ctrl-C: the first cancels, the second ends the program. */
+void tu_terminal_catch_signals(tu_cli *cli);
+void tu_terminal_release_signals(void); /* before cancel is freed */
 /* For tu_pass_options.progress; arg is the tu_cli. */
 void tu_terminal_progress(void *arg, const char *stage, int64_t done, int64_t total);
 void tu_terminal_progress_end(const tu_cli *cli); /* wipes the line */

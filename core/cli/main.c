@@ -1,9 +1,21 @@
 /* cli/main.c: parse, run, clean up. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
+
+static int run(tu_cli *cli) {
+    /* Plugins may log; only what matters to whoever waits for one command. */
+    tu_log_setup(TU_LOG_TEXT, cli->verbose ? TU_LOG_DEBUG : TU_LOG_WARN, cli->error_color);
+    cli->cancel = tu_cancel_new();
+    int code = cli->command->run(cli);
+    tu_terminal_progress_end(cli);
+    tu_terminal_release_signals();
+    tu_cancel_free(cli->cancel);
+    return code;
+}
 
 int tu_cli_main(int argc, char **argv) {
     /* A peer that hangs up is an error to be reported, not the end of the program. */
@@ -11,13 +23,8 @@ int tu_cli_main(int argc, char **argv) {
     setvbuf(stderr, NULL, _IOLBF, 0);
     tu_cli cli;
     int code = tu_cli_parse(argc, argv, &cli);
-    if (code >= 0)
-        return code;
-    /* Plugins may log; only what matters to whoever waits for one command. */
-    tu_log_setup(TU_LOG_TEXT, cli.verbose ? TU_LOG_DEBUG : TU_LOG_WARN, cli.error_color);
-    cli.cancel = tu_cancel_new();
-    code = cli.command->run(&cli);
-    tu_terminal_progress_end(&cli);
-    /* cancel stays: a signal may still come */
+    if (code < 0)
+        code = run(&cli);
+    free(cli.words);
     return code;
 }

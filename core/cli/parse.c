@@ -240,7 +240,8 @@ static void write_overview(const char *unused, tu_buf *out) {
 }
 
 int tu_cli_parse(int argc, char **argv, tu_cli *cli) {
-    *cli = (tu_cli){.arguments = tu_xcalloc((size_t)argc + 1, sizeof *cli->arguments)};
+    *cli = (tu_cli){.words = tu_xcalloc((size_t)argc + 1, sizeof *cli->words)};
+    cli->arguments = cli->words;
     parser p = {.cli = cli, .argc = argc, .at = 1, .argv = argv};
     tu_terminal_setup(cli);
     int code = take_words(&p);
@@ -258,7 +259,7 @@ int tu_cli_parse(int argc, char **argv, tu_cli *cli) {
             return print_help(cli, tu_help_group, cli->arguments[0]);
         return fail_command(cli);
     }
-    cli->arguments += words; /* never freed: they live as long as the process */
+    cli->arguments += words;
     cli->argument_count -= words;
     code = check_options(&p);
     if (code >= 0)

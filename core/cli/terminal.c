@@ -65,6 +65,12 @@ void tu_terminal_catch_signals(tu_cli *cli) {
     sigaction(SIGTERM, &action, NULL);
 }
 
+void tu_terminal_release_signals(void) {
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    to_cancel = NULL;
+}
+
 /* --- progress
  * ---------------------------------------------------------------------------------------------------------
  */
