@@ -215,6 +215,8 @@ static tu_rc check_parts(const char *scheme, const char *host, const char *passw
     if (strcmp(scheme, "http") && strcmp(scheme, "https"))
         return refuse(error, TU_EINVALID, "url",
                       "a URL with \"%s:\" can't be used here: write https", scheme);
+    if (!host)
+        return refuse(error, TU_EINVALID, "url", "the URL names no host");
     if (password)
         return refuse(error, TU_EINVALID, "url",
                       "the URL for %s has a password in it: give it as a secret instead", host);
@@ -238,8 +240,7 @@ tu_rc tu_http_check_url(const char *url, bool allow_http, tu_http_error *error) 
     }
     char *scheme = url_part(u, CURLUPART_SCHEME, 0), *host = url_part(u, CURLUPART_HOST, 0);
     char *password = url_part(u, CURLUPART_PASSWORD, 0);
-    rc = scheme && host ? check_parts(scheme, host, password, allow_http, error)
-                        : refuse(error, TU_EINVALID, "url", "the URL names no host");
+    rc = check_parts(scheme ? scheme : "", host, password, allow_http, error);
     curl_free(scheme);
     curl_free(host);
     curl_free(password);
