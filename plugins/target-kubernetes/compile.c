@@ -173,8 +173,15 @@ static const cJSON *item_property(const compiler *c, const cJSON *items, const c
     return member(member(ref ? member(c->schemas, ref) : items, "properties"), name);
 }
 
+/* The schemas of built-ins give required fields Go's zero value as their default: that is none. */
+static bool is_default(const cJSON *value, bool builtin) {
+    if (cJSON_IsString(value))
+        return value->valuestring[0] || !builtin;
+    return cJSON_IsBool(value) || (cJSON_IsNumber(value) && (value->valueint != 0 || !builtin));
+}
+
 static void compile_keys(const compiler *c, const cJSON *items, const char *const *keys, size_t n,
-                         kube_text *t) {
+                         bool builtin, kube_text *t) {
     kube_text_string(t, ",\"list\":\"keyed\",\"keys\":[");
     for (size_t i = 0; i < n; i++) {
         kube_text_string(t, i ? "," : "");
@@ -183,14 +190,9 @@ static void compile_keys(const compiler *c, const cJSON *items, const char *cons
     const char *before = "],\"defaults\":{", *after = "]";
     for (size_t i = 0; i < n; i++) {
         const cJSON *value = member(item_property(c, items, keys[i]), "default");
-        char *text = cJSON_IsString(value) || cJSON_IsNumber(value) || cJSON_IsBool(value)
-                         ? cJSON_PrintUnformatted(value)
-                         : NULL;
-        if (!text || (cJSON_IsString(value) &&
-                      !value->valuestring[0])) { /* "" stands for no default in generated schemas */
-            free(text);
+        char *text = is_default(value, builtin) ? cJSON_PrintUnformatted(value) : NULL;
+        if (!text)
             continue;
-        }
         kube_text_string(t, before);
         kube_text_quote(t, kube_str(keys[i]));
         kube_text_print(t, ":%s", text);
@@ -220,7 +222,7 @@ static void compile_list(compiler *c, const cJSON *schema, place p, kube_text *t
     if (items)
         kube_text_print(t, ",\"items\":%zu", compile_schema(c, items, p));
     if (strcmp(type, "map") == 0 && n)
-        compile_keys(c, items, keys, n, t);
+        compile_keys(c, items, keys, n, p.builtin, t);
     else
         kube_text_print(t, ",\"list\":\"%s\"", strcmp(type, "set") == 0 ? "set" : "atomic");
     kube_text_string(t, "}");
