@@ -97,20 +97,15 @@ tu_rc tu_store_next_due(tu_store *s, int64_t *ret_wall_ms, tu_error **error) {
 }
 
 tu_rc tu_store_delivery_counts(tu_store *s, int64_t ret[3], tu_error **error) {
-    int64_t counts[3] = {0};
     sqlite3_stmt *statement = tu_store_use(s, TU_SQL_DELIVERY_COUNTS);
-    bool row = false;
+    bool row;
     tu_rc rc = tu_store_step(s, statement, "count the deliveries", &row, error);
-    while (rc == TU_OK && row) {
-        tu_delivery_state state;
-        if (tu_delivery_state_parse(tu_column_text(statement, 0), &state))
-            counts[state] = sqlite3_column_int64(statement, 1);
-        rc = tu_store_step(s, statement, "count the deliveries", &row, error);
-    }
+    if (rc != TU_OK)
+        return rc;
+    for (int state = TU_DELIVERY_PENDING; state <= TU_DELIVERY_DEAD; state++)
+        ret[state] = sqlite3_column_int64(statement, state);
     tu_store_end(statement);
-    for (size_t i = 0; i < 3 && rc == TU_OK; i++)
-        ret[i] = counts[i];
-    return rc;
+    return TU_OK;
 }
 
 tu_rc tu_store_inventory_list(tu_store *s, tu_rc (*each)(void *arg, const tu_inventory_item *item),

@@ -58,6 +58,7 @@ static const char version_1[] =
     " last_error TEXT NOT NULL DEFAULT '') STRICT;"
     "CREATE INDEX delivery_queue ON delivery (drift_id, receiver, id);"
     "CREATE INDEX delivery_pending ON delivery (next_ms) WHERE state = 'pending';"
+    "CREATE INDEX delivery_dead ON delivery (id) WHERE state = 'dead';"
 
     "CREATE TABLE attempt ("
     " delivery_id INTEGER NOT NULL REFERENCES delivery (id), n INTEGER NOT NULL,"
@@ -113,12 +114,20 @@ const char *const tu_store_statements[TU_SQL_COUNT] = {
     [TU_SQL_DELIVERY_INSERT] = "INSERT INTO delivery (drift_id, receiver, kind, idempotency_key, "
                                "message, state, next_ms, created_ms, expires_ms)"
                                " VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6, ?7, ?8)",
+    /* what is pending is little, what was delivered is much: never a scan of the table */
     [TU_SQL_DELIVERY_DUE] =
         "SELECT id, drift_id, receiver, kind, idempotency_key, message, attempts, next_ms, "
         "created_ms, expires_ms, last_error"
-        " FROM delivery AS d WHERE d.next_ms <= ?1 AND" FIRST_IN_QUEUE " ORDER BY id LIMIT ?2",
-    [TU_SQL_DELIVERY_NEXT] = "SELECT min(next_ms) FROM delivery AS d WHERE" FIRST_IN_QUEUE,
-    [TU_SQL_DELIVERY_COUNTS] = "SELECT state, count(*) FROM delivery GROUP BY state",
+        " FROM delivery AS d INDEXED BY delivery_pending WHERE d.next_ms <= ?1 AND" FIRST_IN_QUEUE
+        " ORDER BY id LIMIT ?2",
+    [TU_SQL_DELIVERY_NEXT] =
+        "SELECT min(next_ms) FROM delivery AS d INDEXED BY delivery_pending WHERE" FIRST_IN_QUEUE,
+    /* rows are never deleted and ids have no gaps, so the rest is what was delivered */
+    [TU_SQL_DELIVERY_COUNTS] =
+        "SELECT pending, max_id - pending - dead, dead FROM (SELECT"
+        " (SELECT count(*) FROM delivery WHERE state = 'pending') AS pending,"
+        " (SELECT count(*) FROM delivery WHERE state = 'dead') AS dead,"
+        " (SELECT coalesce(max(id), 0) FROM delivery) AS max_id)",
     [TU_SQL_DELIVERY_OUTCOME] =
         "UPDATE delivery SET state = ?2, next_ms = ?3, last_error = ?4, attempts = attempts + 1"
         " WHERE id = ?1 AND state = 'pending'",

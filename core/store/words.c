@@ -9,15 +9,6 @@ static const char *const drift_states[] = {"open", "healing", "resolved"};
 static const char *const delivery_states[] = {"pending", "delivered", "dead"};
 enum { STATES = 3 };
 
-static bool find(const char *const names[STATES], tu_str s, int *ret) {
-    for (int i = 0; i < STATES; i++)
-        if (tu_str_is(s, names[i])) {
-            *ret = i;
-            return true;
-        }
-    return false;
-}
-
 const char *tu_drift_state_name(tu_drift_state s) {
     return drift_states[s];
 }
@@ -27,17 +18,10 @@ const char *tu_delivery_state_name(tu_delivery_state s) {
 }
 
 bool tu_drift_state_parse(tu_str s, tu_drift_state *ret) {
-    int i;
-    bool found = find(drift_states, s, &i);
-    if (found)
-        *ret = (tu_drift_state)i;
-    return found;
-}
-
-bool tu_delivery_state_parse(tu_str s, tu_delivery_state *ret) {
-    int i;
-    bool found = find(delivery_states, s, &i);
-    if (found)
-        *ret = (tu_delivery_state)i;
-    return found;
+    for (int i = 0; i < STATES; i++)
+        if (tu_str_is(s, drift_states[i])) {
+            *ret = (tu_drift_state)i;
+            return true;
+        }
+    return false;
 }

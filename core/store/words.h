@@ -11,6 +11,5 @@
 const char *tu_drift_state_name(tu_drift_state s);       /* "open", "healing", "resolved" */
 const char *tu_delivery_state_name(tu_delivery_state s); /* "pending", "delivered", "dead" */
 bool tu_drift_state_parse(tu_str s, tu_drift_state *ret);
-bool tu_delivery_state_parse(tu_str s, tu_delivery_state *ret);
 
 #endif
