@@ -1,5 +1,6 @@
 /*
- * value/collect.h: how a parser gathers the children of maps and lists. For json.c and yaml.c only.
+ * value/collect.h: how a parser gathers the children of maps and lists. For json.c and yaml.c
+ * only.
  *
  * How many children a map has is known when it closes. Until then they lie on one stack, above
  * those of the maps around it; then they are copied once into the arena, exactly as many as there

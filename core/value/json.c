@@ -9,12 +9,12 @@
  * Invariants:
  *   - `next` never passes `end`; nothing outside [begin, end) is read.
  *   - Newlines are only legal between tokens, so lines are counted in skip_space() alone. Errors
- * count their line and column anew from the text, whether lines are counted or not.
+ *     count their line and column anew from the text, whether lines are counted or not.
  *   - Numbers: what fits int64 exactly is TU_INTEGER, -0 included (it becomes 0, as in the API
- * server's own decoder). All else (fractions, exponents, larger integers) is a TU_NUMBER with its
- * text.
+ *     server's own decoder). All else (fractions, exponents, larger integers) is a TU_NUMBER with
+ *     its text.
  *   - depth is that of the open containers; the stack of unfinished children (collect.h) is empty
- * again at the end.
+ *     again at the end.
  *
  * The writer stands in json_write.c, the search for the end of a value in a stream in json_scan.c.
  */

@@ -2,16 +2,16 @@
  * value/schema.c: values against a schema: every mistake at its place, defaults filled in.
  *
  * Each keyword is one function in the table `keywords`; they run in that order, and each looks at
- * the values that it is about and passes the others. To add a keyword: a function and a row here, a
- * row in schema_check.c, a line in schema.h.
+ * the values that it is about and passes the others. To add a keyword: a function and a row here,
+ * a row in schema_check.c, a line in schema.h.
  *
  * Invariants:
- *   - A value under "x-trueup-secret" is neither checked nor shown: what stands there is the plugin
- * host's business (a reference, see plugin/settings.c). Of other values only words of an enum and
- * numbers are shown, because a secret may stand in the wrong place.
+ *   - A value under "x-trueup-secret" is neither checked nor shown: what stands there is the
+ *     plugin host's business (a reference, see plugin/settings.c). Of other values only words of
+ *     an enum and numbers are shown, because a secret may stand in the wrong place.
  *   - `dry` counts mistakes and changes nothing: that is how oneOf tries its branches.
  *   - Defaults go in before the members are checked, so that the defaults inside a default are
- * filled as well.
+ *     filled as well.
  */
 #include "value/schema.h"
 

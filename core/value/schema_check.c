@@ -3,8 +3,9 @@
  * asked to have.
  *
  * Strict on purpose: a keyword that is silently not checked would let mistakes through that its
- * author believes are caught. To add a keyword: a row in `keywords` with what its argument must be,
- * and the check itself in schema.c. To add a format: a function and a row in tu_schema_formats.
+ * author believes are caught. To add a keyword: a row in `keywords` with what its argument must
+ * be, and the check itself in schema.c. To add a format: a function and a row in
+ * tu_schema_formats.
  */
 #include "base/clock.h"
 #include "base/limits.h"

@@ -7,12 +7,12 @@
  *
  * Invariants:
  *   - `event` is the current event. compose_node() is called at the first event of a node and
- * leaves at its last one.
+ *     leaves at its last one.
  *   - libyaml's marks count characters. A cursor that walks along the text turns them into bytes
- * and lines; marks grow with the events, so the walk is linear.
+ *     and lines; marks grow with the events, so the walk is linear.
  *   - An alias is a deep copy of what the anchor named, counted against TU_LIMIT_YAML_ALIAS_NODES
- * before it is made, so that a bomb of aliases costs no more than the budget. Only complete nodes
- * have names: no value contains itself.
+ *     before it is made, so that a bomb of aliases costs no more than the budget. Only complete
+ *     nodes have names: no value contains itself.
  */
 #include "value/yaml.h"
 

@@ -6,6 +6,9 @@
  * base 60 stay strings; floats go through a double, so 1.50 is 1.5, 3.0 is 3 and 1e400 (no double)
  * is a string. strict:     YAML 1.2.2 section 10.3.2, the core schema. Numbers keep their digits.
  *
+ * Numbers are read and written with strtod and snprintf, which follow the locale: this program
+ * never sets one.
+ *
  * What the Go modules answer stands as data in tests/unit/data/yaml/kubernetes.txt, made by
  * tests/support/yaml-oracle. To change a rule: add cases there, run the recipe, then come back
  * here.

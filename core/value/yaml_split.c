@@ -1,6 +1,6 @@
 /*
- * value/yaml_split.c: cuts a YAML stream into documents by its lines, without parsing it, so that a
- * broken document hides no other.
+ * value/yaml_split.c: cuts a YAML stream into documents by its lines, without parsing it, so that
+ * a broken document hides no other.
  *
  * It can be told from the lines alone: a line that is `---`, or begins with it and a blank, is a
  * document's beginning wherever it stands; it may occur neither in a block scalar nor in a quoted

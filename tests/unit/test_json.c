@@ -1,8 +1,8 @@
 /*
- * JSON: what is accepted and refused (data/json: y_ must be read, n_ must be refused, i_accept_ and
- * i_refuse_ are our choice where the RFC leaves one), what is reported (data/json/errors.txt), what
- * is written (data/json/written.txt), numbers, spans, limits, memory, and where a value ends in a
- * stream.
+ * JSON: what is accepted and refused (data/json: y_ must be read, n_ must be refused, i_accept_
+ * and i_refuse_ are our choice where the RFC leaves one), what is reported (data/json/errors.txt),
+ * what is written (data/json/written.txt), numbers, spans, limits, memory, and where a value ends
+ * in a stream.
  */
 #include <dirent.h>
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /*
  * YAML: what scalars, keys and merges mean in the kubernetes reading (data/yaml/kubernetes.txt,
  * answered by the Go modules that kubectl is made of, see tests/support/yaml-oracle) and in the
- * strict one (data/yaml/strict.txt), what is reported and where (data/yaml/errors.txt), how streams
- * are cut, spans, budgets, memory.
+ * strict one (data/yaml/strict.txt), what is reported and where (data/yaml/errors.txt), how
+ * streams are cut, spans, budgets, memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
