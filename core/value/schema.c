@@ -331,6 +331,17 @@ static void check_format(checker *c, const tu_value *name, tu_value *v) {
 
 /* --- maps ----------------------------------------------------------------------------------- */
 
+/* A default doesn't stand in the user's file. */
+static void forget_places(tu_value *v) {
+    v->line = v->begin = v->end = 0;
+    for (uint32_t i = 0; v->type == TU_LIST && i < v->list.n; i++)
+        forget_places(&v->list.items[i]);
+    for (uint32_t i = 0; v->type == TU_MAP && i < v->map.n; i++) {
+        v->map.members[i].key_line = v->map.members[i].key_begin = 0;
+        forget_places(&v->map.members[i].value);
+    }
+}
+
 static bool fill_defaults(checker *c, const tu_value *properties, tu_value *v) {
     for (uint32_t i = 0; tu_value_is(properties, TU_MAP) && i < properties->map.n; i++) {
         const tu_member *p = &properties->map.members[i];
@@ -340,7 +351,7 @@ static bool fill_defaults(checker *c, const tu_value *properties, tu_value *v) {
         tu_value *copy = tu_value_copy(c->arena, standard);
         if (!copy)
             return false;
-        copy->line = copy->begin = copy->end = 0;
+        forget_places(copy);
         if (!tu_value_set(c->arena, v, p->key, copy))
             return false;
     }

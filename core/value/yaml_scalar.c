@@ -1,10 +1,11 @@
 /*
  * value/yaml_scalar.c: what the text of a YAML scalar means, in the two readings of value/yaml.h.
  *
- * kubernetes: resolve() of go.yaml.in/yaml/v2 (resolve.go) followed by the JSON conversion of
- * sigs.k8s.io/yaml 1.6, which is what kubectl, kustomize and the API server use. Timestamps and
- * base 60 stay strings; floats go through a double, so 1.50 is 1.5, 3.0 is 3 and 1e400 (no double)
- * is a string. strict:     YAML 1.2.2 section 10.3.2, the core schema. Numbers keep their digits.
+ *     kubernetes  resolve() of go.yaml.in/yaml/v2 (resolve.go), then the JSON conversion of
+ *                 sigs.k8s.io/yaml 1.6: what kubectl, kustomize and the API server use. Timestamps
+ *                 and base 60 stay strings; floats go through a double, so 1.50 is 1.5, 3.0 is 3,
+ *                 and 1e400, which no double holds, is a string.
+ *     strict      YAML 1.2.2 section 10.3.2, the core schema. Numbers keep their digits.
  *
  * Numbers are read and written with strtod and snprintf, which follow the locale: this program
  * never sets one.
