@@ -12,6 +12,10 @@
 
 #include "common/yaml_scalar.h"
 
+/* Readers give up on a key without "?" after 1024 characters (YAML 1.2, 7.4.2); escapes lengthen.
+ */
+#define SIMPLE_KEY_BYTES 170u
+
 /* Safe without quotes: begins with a letter, '_' or '/' (or is a number-like word that no reader
  * takes for one), has no character that means something, and isn't a word like yes or null. */
 static bool is_plain(const char *s) {
@@ -42,19 +46,28 @@ static bool is_plain(const char *s) {
     return true;
 }
 
+/* Characters that JSON takes as they are and YAML doesn't: C1 controls (NEL is a line break in YAML
+ * 1.1), U+2028 and U+2029 (line breaks), byte order marks, DEL. Returns how many bytes it has; 0
+ * when p is none. */
+static size_t special(const unsigned char *p, unsigned *ret_character) {
+    if (p[0] == 0x7F)
+        return *ret_character = 0x7F, 1;
+    if (p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0)
+        return *ret_character = p[1], 2;
+    if (p[0] == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9))
+        return *ret_character = 0x2000u + p[2] - 0x80u, 3;
+    if (p[0] == 0xEF && p[1] == 0xBB && p[2] == 0xBF)
+        return *ret_character = 0xFEFF, 3;
+    return 0;
+}
+
 static bool fits_block(const char *s) {
     const char *first_end = strchr(s, '\n');
     if (!first_end || s[0] == ' ' || s[0] == '\t' || s[0] == '\n')
         return false;
     for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
-        if (*p != '\n' && *p != '\t' && (*p < 0x20 || *p == 0x7F))
-            return false;
-        if (p[0] == 0xC2 && p[1] >= 0x80 &&
-            p[1] < 0xA0) /* C1 controls, NEL among them, are line breaks or unprintable */
-            return false;
-        if (p[0] == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9)) /* U+2028, U+2029 */
-            return false;
-        if (p[0] == 0xEF && p[1] == 0xBB && p[2] == 0xBF) /* a byte order mark */
+        unsigned ignored;
+        if ((*p < 0x20 && *p != '\n' && *p != '\t') || special(p, &ignored))
             return false;
     }
     return true;
@@ -77,11 +90,14 @@ static void write_block(FILE *out, const char *s, int depth) {
 static void write_quoted(FILE *out, const char *s) {
     cJSON *item = cJSON_CreateStringReference(s);
     char *text = cJSON_PrintUnformatted(item);
-    for (const char *p = text ? text : "\"\""; *p; p++) {
-        if (*p == 0x7F) /* JSON allows it raw, YAML doesn't */
-            fputs("\\u007f", out);
+    for (const char *p = text ? text : "\"\""; *p;) {
+        unsigned character;
+        size_t n = special((const unsigned char *)p, &character);
+        if (n)
+            fprintf(out, "\\u%04x", character);
         else
             fputc(*p, out);
+        p += n ? n : 1;
     }
     cJSON_free(text);
     cJSON_Delete(item);
@@ -119,10 +135,14 @@ static void write_map(FILE *out, const cJSON *map, int depth, bool first_line_be
         if (!first_line_begun)
             fprintf(out, "%*s", depth * 2, "");
         first_line_begun = false;
+        bool is_long = strlen(m->string) > SIMPLE_KEY_BYTES;
+        fputs(is_long ? "? " : "", out);
         if (is_plain(m->string))
             fputs(m->string, out);
         else
             write_quoted(out, m->string);
+        if (is_long)
+            fprintf(out, "\n%*s", depth * 2, "");
         fputc(':', out);
         if (m->child) {
             fputc('\n', out);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "folder.h"
+#include "value/json.h"
 
 typedef struct fixture {
     test_folder folder;
@@ -558,13 +559,13 @@ static void a_patch_takes_away_what_was_added(void **state) {
     fixture *f = *state;
     test_folder_write(&f->folder, "a.yaml", CONFIG_MAP("a", "x") "  more: word\n");
     use(f, TU_KIND_TARGET, "directory", "", "");
-    expect(
-        f,
-        tu_call_patch(f->use, TU_S(IDENTITY),
-                      TU_S("[{\"op\":\"test\",\"path\":\"/data/"
-                           "more\",\"value\":\"word\"},{\"op\":\"remove\",\"path\":\"/data/more\"}]"),
-                      TU_S("{}"), &f->call, &f->error),
-        TU_OK);
+    expect(f,
+           tu_call_patch(
+               f->use, TU_S(IDENTITY),
+               TU_S("[{\"op\":\"test\",\"path\":\"/data/"
+                    "more\",\"value\":\"word\"},{\"op\":\"remove\",\"path\":\"/data/more\"}]"),
+               TU_S("{}"), &f->call, &f->error),
+           TU_OK);
     expect_file(f, "a.yaml", CONFIG_MAP("a", "x"));
     expect(f,
            tu_call_patch(f->use, TU_S(IDENTITY),
@@ -640,6 +641,154 @@ static void string_data_of_a_secret_shows_as_data(void **state) {
     expect_text(f, "\"data\":{\"b\":\"Yg==\",\"a\":\"bmV3\"}");
     expect_text(f, "\"namespace\":\"default\"");
     refuse_text(f, "stringData");
+}
+
+/* Texts that a YAML reader could take for something else, or that YAML can't write plainly. */
+static const char *const nasty[] = {
+    "yes",
+    "No",
+    "on",
+    "OFF",
+    "y",
+    "N",
+    "null",
+    "~",
+    "true",
+    "1",
+    "-1",
+    "+1",
+    "010",
+    "0x1F",
+    "0b1",
+    "0o7",
+    "1_000",
+    "1e3",
+    "1.",
+    ".5",
+    ".inf",
+    "-.INF",
+    ".nan",
+    "2001-01-01",
+    "2001-12-14t21:59:43.10-05:00",
+    "12:30",
+    "190:20:30",
+    "1.10",
+    "1.2.3",
+    "v1",
+    "-",
+    "--",
+    "---",
+    "...",
+    "- a",
+    "-a",
+    "? a",
+    "?",
+    ":",
+    "::",
+    "a: b",
+    "a:",
+    ":a",
+    "a :b",
+    "#c",
+    "a #c",
+    "a#c",
+    " lead",
+    "trail ",
+    "two  spaces",
+    "",
+    " ",
+    "=",
+    "<<",
+    "{a}",
+    "[a]",
+    "a, b",
+    "@a",
+    "`a`",
+    "%a",
+    "!a",
+    "&a",
+    "*a",
+    "|",
+    ">",
+    "'",
+    "''",
+    "\\\"",
+    "a'b",
+    "a\\\"b",
+    "\\\\",
+    "a\\\\n",
+    "tab\\there",
+    "\\tlead",
+    "line\\nline",
+    "line\\nline\\n",
+    "line\\n\\n",
+    "\\n",
+    "\\nline",
+    " lead\\nline",
+    "line\\n  indented\\nend",
+    "line \\nline",
+    "carriage\\r\\nreturn",
+    "\\u0001",
+    "\\u007f",
+    "\\u0085",
+    "\\u00a0",
+    "\\u2028",
+    "\\ufeff",
+    "\\ud83d\\ude00",
+    "é",
+    "---\\n",
+    "a\\n---\\nb",
+    "# c\\nline",
+    "very long text that goes on and on, with many words in it, so that a writer which folds lines "
+    "would fold it somewhere about here",
+};
+
+static void every_text_survives_being_written_as_yaml(void **state) {
+    fixture *f = *state;
+    use(f, TU_KIND_TARGET, "directory", "", "");
+    tu_buf object = TU_BUF_INIT(1 << 20), data = TU_BUF_INIT(1 << 20);
+    for (size_t i = 0; i < sizeof nasty / sizeof nasty[0];
+         i++) /* as a value, as a key, in a list */
+        tu_buf_addf(&data, "%s\"k%zu\":\"%s\",\"%s \":[\"%s\",[\"%s\"],{\"%s\":\"%s\"}]",
+                    i ? "," : "", i, nasty[i], nasty[i], nasty[i], nasty[i], nasty[i], nasty[i]);
+    char key[3001]; /* longer than what readers take without a "?" */
+    memset(key, 'k', sizeof key - 1);
+    key[sizeof key - 1] = '\0';
+    tu_buf_addf(&data, ",\"%s\":{\"%s\":[1]}", key, key);
+    tu_buf_addf(&object,
+                "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"nasty\","
+                "\"namespace\":\"shop\"},\"data\":{%s}}",
+                tu_buf_c(&data));
+    expect(f, apply(f, tu_buf_c(&object), "{}"), TU_OK);
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    tu_value *wanted = NULL, *got = NULL;
+    assert_int_equal(
+        tu_json_parse(&a, tu_buf_str(&object), TU_JSON_COPY, NULL, &wanted, NULL, &f->error),
+        TU_OK);
+    test_records_clear(&f->records);
+    expect(f,
+           tu_call_get(f->use,
+                       TU_S("{\"group\":\"\",\"kind\":\"ConfigMap\",\"namespace\":\"shop\","
+                            "\"name\":\"nasty\"}"),
+                       &f->call, &f->error),
+           TU_OK);
+    const char *body = strchr(text(f), '{');
+    assert_non_null(body);
+    assert_int_equal(tu_json_parse(&a, tu_str_c(body), TU_JSON_COPY | TU_JSON_PREFIX, NULL, &got,
+                                   NULL, &f->error),
+                     TU_OK);
+    const tu_value *x = tu_value_get(wanted, "data"), *y = tu_value_get(got, "data");
+    for (size_t i = 0; i < tu_value_count(x); i++)
+        if (!tu_value_equal(&x->map.members[i].value, tu_value_get_str(y, x->map.members[i].key))) {
+            char *file = test_folder_read(&f->folder, "configmap-shop-nasty.yaml");
+            print_error("%s\n", file);
+            fail_msg("'%s' didn't survive", nasty[i / 2]);
+        }
+    assert_true(tu_value_equal(x, y));
+    tu_arena_done(&a);
+    tu_buf_done(&object);
+    tu_buf_done(&data);
 }
 
 static void a_name_cannot_lead_out_of_the_folder(void **state) {
@@ -754,6 +903,7 @@ int main(void) {
         TEST(an_item_of_a_list_is_an_object),
         TEST(nothing_is_created_where_it_may_stand_unreadable),
         TEST(string_data_of_a_secret_shows_as_data),
+        TEST(every_text_survives_being_written_as_yaml),
         TEST(a_name_cannot_lead_out_of_the_folder),
         TEST(a_watch_tells_what_changed_and_nothing_else),
         TEST(a_watch_loses_a_kind_that_breaks_and_finds_it_again),
