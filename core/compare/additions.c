@@ -347,7 +347,7 @@ bool tu_find_additions(tu_bench *b) {
         tu_manager_class class = e->owner.class_;
         if (class == TU_MANAGER_OURS && e != b->ours)
             continue; /* how we patched, or in another version: an apply doesn't take that away */
-        if (e->fields->child_count == 0)
+        if (e->fields->child_count == 0 || (e == b->ours && b->exact))
             continue;
         if (class == TU_MANAGER_HUMAN || class == TU_MANAGER_UNKNOWN)
             s.applier = tu_is_applier(b, e);

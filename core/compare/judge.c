@@ -328,7 +328,8 @@ static bool compare_ownership(tu_bench *b) {
     const tu_prepared *desired = b->in->desired;
     if (!b->ours)
         return false;
-    if (tu_path_set_equal(desired->fields, b->ours->fields))
+    b->exact = tu_path_set_equal(desired->fields, b->ours->fields);
+    if (b->exact)
         return true;
     if (tu_path_set_difference(b->arena, desired->fields, b->ours->fields, &lost) != TU_OK) {
         b->changes.failed = true;

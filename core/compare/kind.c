@@ -251,8 +251,10 @@ static tu_rc read_description(reader *r, tu_str text) {
     /* Kept in the arena: key defaults point into it. */
     tu_rc rc = tu_json_parse(&k->arena, text, TU_JSON_COPY | TU_JSON_NO_LINES, NULL, &description,
                              NULL, r->error);
-    if (rc)
-        return tu_error_context(r->error, "kind description");
+    if (rc) {
+        tu_error_context(r->error, "kind description");
+        return rc;
+    }
     const tu_value *types = tu_value_get(description, "types");
     if (tu_value_count(types) == 0 || !tu_value_is(types, TU_LIST))
         return tu_error_set(r->error, TU_EINVALID, "kind description: types is missing or empty");
