@@ -61,8 +61,9 @@ static tu_rc open_login(http_remote *r) {
     const tu_git_settings *s = w->settings;
     const char *handle = s->token != NULL ? s->token : s->password;
     const char *user = s->username != NULL ? s->username
-                       : s->token != NULL  ? "x-access-token"
-                                           : s->address.user;
+                       : s->address.user != NULL
+                           ? s->address.user
+                           : "x-access-token"; /* any name will do for most servers */
     if (handle != NULL) {
         tu_rc rc = w->host->secret(w->call, (tu_str){handle, strlen(handle)}, take_password, r);
         if (rc != TU_OK || r->password == NULL) {
@@ -77,7 +78,7 @@ static tu_rc open_login(http_remote *r) {
         r->password = strdup(s->address.password);
     }
     if (r->password != NULL) {
-        r->username = strdup(user != NULL ? user : "");
+        r->username = strdup(user);
     }
     return TU_OK;
 }

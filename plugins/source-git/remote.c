@@ -81,6 +81,7 @@ tu_rc tu_git_connect(tu_git_work *w, git_repository *repository, tu_git_connecti
     if (tu_git_stopped(w)) {
         return w->rc;
     }
+    w->listed = w->head_n = 0;
     /* insteadOf is nobody's wish here, and looking for it leaks 120 KiB in libgit2 1.5 (regexp.c
      * with PCRE2) */
     git_remote_create_options options;

@@ -1,282 +1,46 @@
 /*
  * source-git/ssh.c: Git over ssh by the `ssh` program, as a libgit2 subtransport.
  *
- *     we <── socket pair ──> ssh ... host "git-upload-pack 'path'"      stderr ──> the last 16 KiB,
- * for the error
+ *     we <── socket pair ──> ssh ... host "git-upload-pack 'path'"      stderr ──> `heard`
  *
  * The program is run by posix_spawn with a fixed argv, never by a shell on this side. It can't ask
  * anything (BatchMode), takes no unknown host key, forwards nothing and runs in a process group of
  * its own that is killed when the call ends. With a configured key no configuration of the user or
  * the machine is read; without one the user's own ssh setup (agent, keys, config, known_hosts)
- * holds, as it does for git.
- *
- * The private key and the known_hosts lines are handed over as memory files (/proc/PID/fd/N,
- * readable only by this user): a key never lies on a disk, and nothing is left behind by a kill -9.
+ * holds, as it does for git. What it is told stands in ssh_command.c.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/crypto.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ssh_command.h"
 #include "transport.h"
-
-#define ARGUMENTS 64u
 
 typedef struct ssh_remote {
     git_smart_subtransport parent;
     git_smart_subtransport_stream stream; /* one for both services: ssh is one conversation */
     tu_git_work *work;
-    pid_t process;        /* 0: none */
-    int line;             /* our end of the socket pair */
-    int words;            /* stderr */
-    int key, known_hosts; /* memory files, -1: none */
+    pid_t process; /* 0: none */
+    int line;      /* our end of the socket pair */
+    int words;     /* stderr */
+    tu_ssh_command command;
     char heard[TU_GIT_LIMIT_STDERR];
     size_t heard_n;
     bool listing; /* the list of refs isn't read yet */
 } ssh_remote;
 
-/* --- what ssh is told ---------------------------------------------------------------------------
- */
-
-static int memory_file(const char *name, const char *bytes, size_t n) {
-    int fd = memfd_create(name, MFD_CLOEXEC);
-    if (fd < 0 || fchmod(fd, 0600) != 0) {
-        goto failed;
-    }
-    while (n > 0) {
-        ssize_t put = write(fd, bytes, n);
-        if (put < 0 && errno == EINTR) {
-            continue;
-        }
-        if (put <= 0) {
-            goto failed;
-        }
-        bytes += put;
-        n -= (size_t)put;
-    }
-    return fd;
-failed:
-    if (fd >= 0) {
-        close(fd);
-    }
-    return -1;
-}
-
-/* ssh refuses a key without a line break at its end or with Windows line ends, in words that nobody
- * understands. */
-static void take_key(void *arg, tu_str value) {
-    ssh_remote *r = arg;
-    static const char mark[] = "PRIVATE KEY-----";
-    if (value.n == 0 || value.n > TU_GIT_LIMIT_KEY_BYTES ||
-        memmem(value.p, value.n, mark, sizeof mark - 1) == NULL) {
-        (void)tu_git_fail(
-            r->work, TU_EDENIED, "ssh-key",
-            "ssh.privateKey holds no private key (the text of a file like ~/.ssh/id_ed25519)");
-        return;
-    }
-    /* "none" as the cipher, in the base64 of PROTOCOL.key's header; PEM says it in plain words */
-    bool openssh = memmem(value.p, value.n, "BEGIN OPENSSH", 13) != NULL;
-    bool open = memmem(value.p, value.n, "b3BlbnNzaC1rZXktdjEAAAAABG5vbmU", 31) != NULL;
-    if ((openssh && !open) || memmem(value.p, value.n, "ENCRYPTED", 9) != NULL) {
-        (void)tu_git_fail(r->work, TU_EDENIED, "ssh-key",
-                          "ssh.privateKey has a passphrase: give a deploy key without one");
-        return;
-    }
-    char *text = malloc(value.n + 1);
-    if (text == NULL) {
-        return;
-    }
-    size_t n = 0;
-    for (size_t i = 0; i < value.n; i++) {
-        if (value.p[i] != '\r') {
-            text[n++] = value.p[i];
-        }
-    }
-    if (n > 0 && text[n - 1] != '\n') {
-        text[n++] = '\n';
-    }
-    r->key = memory_file("key", text, n);
-    OPENSSL_cleanse(text, n);
-    free(text);
-}
-
-static tu_rc open_key(ssh_remote *r) {
-    tu_git_work *w = r->work;
-    const char *handle = w->settings->private_key;
-    if (handle == NULL) {
-        return TU_OK;
-    }
-    tu_rc rc = w->host->secret(w->call, (tu_str){handle, strlen(handle)}, take_key, r);
-    if (rc != TU_OK) {
-        return tu_git_fail(w, rc, "secret", "ssh.privateKey can't be opened");
-    }
-    return r->key >= 0 ? TU_OK
-                       : tu_git_fail(w, TU_EUNAVAILABLE, "memory", "no room for the ssh key: %s",
-                                     strerror(errno));
-}
-
-/* A path, or the lines themselves: lines have a blank, and a path that has one too is told by its
- * leading slash. */
-static tu_rc open_known_hosts(ssh_remote *r) {
-    tu_git_work *w = r->work;
-    const char *given = w->settings->known_hosts;
-    if (given == NULL) {
-        return TU_OK;
-    }
-    if (given[0] != '/' && strpbrk(given, " \n") != NULL) {
-        size_t n = strlen(given);
-        char *lines = malloc(n + 2);
-        if (lines != NULL) {
-            memcpy(lines, given, n);
-            memcpy(lines + n, "\n", 2);
-            r->known_hosts = memory_file("known_hosts", lines, n + 1);
-            free(lines);
-        }
-    } else {
-        int fd = open(given, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        struct stat s;
-        if (fd < 0 || fstat(fd, &s) != 0 || !S_ISREG(s.st_mode) ||
-            (uint64_t)s.st_size > TU_GIT_LIMIT_KNOWN_HOSTS) {
-            int error = fd < 0 ? errno : EINVAL;
-            if (fd >= 0) {
-                close(fd);
-            }
-            return tu_git_fail(w, TU_EINVALID, "known-hosts",
-                               "ssh.knownHosts: %s can't be read: %s", given, strerror(error));
-        }
-        r->known_hosts = fd;
-    }
-    return r->known_hosts >= 0
-               ? TU_OK
-               : tu_git_fail(w, TU_EUNAVAILABLE, "memory", "no room for ssh.knownHosts");
-}
-
-/* git's own quoting for the shell on the server (git quote.c: sq_quote). */
-static char *quoted_command(const char *path) {
-    size_t n = strlen(path);
-    char *out = malloc(sizeof "git-upload-pack ''" + 4 * n);
-    if (out == NULL) {
-        return NULL;
-    }
-    char *at = stpcpy(out, "git-upload-pack '");
-    for (; *path != '\0'; path++) {
-        if (*path == '\'' || *path == '!') {
-            *at++ = '\'';
-            *at++ = '\\';
-            *at++ = *path;
-            *at++ = '\'';
-        } else {
-            *at++ = *path;
-        }
-    }
-    (void)stpcpy(at, "'");
-    return out;
-}
-
-typedef struct arguments {
-    char *items[ARGUMENTS];
-    size_t n;
-    bool failed;
-} arguments;
-
-__attribute__((format(printf, 2, 3))) static void add(arguments *a, const char *format, ...) {
-    va_list list;
-    va_start(list, format);
-    char *text = NULL;
-    if (a->n + 1 >= ARGUMENTS || vasprintf(&text, format, list) < 0) {
-        a->failed = true;
-    } else {
-        a->items[a->n++] = text;
-    }
-    va_end(list);
-}
-
-static void add_option(arguments *a, const char *option) {
-    add(a, "-o");
-    add(a, "%s", option);
-}
-
-static void free_arguments(arguments *a) {
-    for (size_t i = 0; i < a->n; i++) {
-        free(a->items[i]);
-    }
-    a->n = 0;
-}
-
-static void build_arguments(const ssh_remote *r, arguments *a) {
-    const tu_git_settings *s = r->work->settings;
-    static const char *const always[] = {
-        "BatchMode=yes",         "StrictHostKeyChecking=yes", "UpdateHostKeys=no",
-        "ControlMaster=no",      "ForwardAgent=no",           "ForwardX11=no",
-        "PermitLocalCommand=no", "ClearAllForwardings=yes",   "ServerAliveCountMax=3"};
-    int64_t seconds = tu_git_time_left(r->work, s->timeout_ms) / 1000;
-    add(a, "ssh");
-    add(a, "-T");
-    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++) {
-        add_option(a, always[i]);
-    }
-    add(a, "-oConnectTimeout=%d", seconds > 0 ? (int)seconds : 1);
-    add(a, "-oServerAliveInterval=%d", (int)(s->timeout_ms / 3000) + 1);
-    if (r->key >= 0) {
-        add(a, "-F");
-        add(a, "none");
-        add_option(a, "IdentitiesOnly=yes");
-        add_option(a, "IdentityAgent=none");
-        add_option(a, "PreferredAuthentications=publickey");
-        add(a, "-i");
-        add(a, "/proc/%d/fd/%d", (int)getpid(), r->key);
-    }
-    if (r->known_hosts >= 0) {
-        add(a, "-oUserKnownHostsFile=/proc/%d/fd/%d", (int)getpid(), r->known_hosts);
-        add_option(a, "GlobalKnownHostsFile=/dev/null");
-    }
-    if (s->address.port != NULL) {
-        add(a, "-p");
-        add(a, "%s", s->address.port);
-    }
-    if (s->address.user != NULL) {
-        add(a, "-l");
-        add(a, "%s", s->address.user);
-    }
-    add(a, "--");
-    add(a, "%s", s->address.host_name);
-    char *command = quoted_command(s->address.path);
-    add(a, "%s", command != NULL ? command : "");
-    a->failed = a->failed || command == NULL;
-    free(command);
-}
-
-static void build_environment(const ssh_remote *r, arguments *e) {
-    static const char *const kept[] = {"HOME", "PATH", "USER", "LOGNAME", "SSH_AUTH_SOCK"};
-    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
-        const char *value = getenv(kept[i]);
-        bool agent = strcmp(kept[i], "SSH_AUTH_SOCK") == 0;
-        if (value != NULL && !(agent && r->key >= 0)) {
-            add(e, "%s=%s", kept[i], value);
-        }
-    }
-    add(e, "LC_ALL=C"); /* its words are read below */
-}
-
 /* --- its life -----------------------------------------------------------------------------------
  */
 
 static int spawn(ssh_remote *r, int line, int words) {
-    arguments argv = {0}, environment = {0};
-    build_arguments(r, &argv);
-    build_environment(r, &environment);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
@@ -293,17 +57,13 @@ static int spawn(ssh_remote *r, int line, int words) {
     posix_spawnattr_setpgroup(&attributes, 0);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
-    int error = argv.failed || environment.failed
-                    ? ENOMEM
-                    : posix_spawnp(&r->process, "ssh", &actions, &attributes, argv.items,
-                                   environment.items);
+    int error = posix_spawnp(&r->process, "ssh", &actions, &attributes, r->command.argv.items,
+                             r->command.environment.items);
     if (error != 0) {
         r->process = 0;
     }
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
-    free_arguments(&argv);
-    free_arguments(&environment);
     return error;
 }
 
@@ -434,6 +194,10 @@ static const struct {
     {"epository not found", TU_ENOTFOUND, "not-found", "no repository there, or no access",
      SAY_AS_IS},
     {"could not be found", TU_ENOTFOUND, "not-found", "no repository there, or no access",
+     SAY_AS_IS},
+    {"DENIED by", TU_EDENIED, "ssh-denied", "the server refuses access to the repository",
+     SAY_AS_IS},
+    {"ccess denied", TU_EDENIED, "ssh-denied", "the server refuses access to the repository",
      SAY_AS_IS},
     {"dubious ownership", TU_EDENIED, "ownership",
      "git on the server refuses the repository: it belongs to another user there", SAY_AS_IS},
@@ -588,8 +352,7 @@ static int remote_action(git_smart_subtransport_stream **ret, git_smart_subtrans
     if (r->listing) {
         (void)stop(r, false);
         /* not in tu_git_ssh_new: libgit2 1.5 leaks where that fails */
-        if ((r->key < 0 && open_key(r) != TU_OK) ||
-            (r->known_hosts < 0 && open_known_hosts(r) != TU_OK) || start(r) != TU_OK) {
+        if (tu_ssh_command_prepare(r->work, &r->command) != TU_OK || start(r) != TU_OK) {
             return GIT_EUSER;
         }
     }
@@ -606,12 +369,7 @@ static int remote_close(git_smart_subtransport *transport) {
 static void remote_free(git_smart_subtransport *transport) {
     ssh_remote *r = (ssh_remote *)transport;
     (void)stop(r, false);
-    if (r->key >= 0) {
-        close(r->key);
-    }
-    if (r->known_hosts >= 0) {
-        close(r->known_hosts);
-    }
+    tu_ssh_command_done(&r->command);
     free(r);
 }
 
@@ -625,8 +383,7 @@ int tu_git_ssh_new(git_smart_subtransport **ret, git_transport *owner, void *wor
                       .work = work,
                       .line = -1,
                       .words = -1,
-                      .key = -1,
-                      .known_hosts = -1};
+                      .command = {.key = -1, .known_hosts = -1}};
     *ret = &r->parent;
     return 0;
 }

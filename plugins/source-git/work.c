@@ -197,7 +197,8 @@ tu_rc tu_git_received(tu_git_work *w, const char *bytes, size_t n, bool head) {
         size_t room = sizeof w->head - w->head_n, take = n < room ? n : room;
         memcpy(w->head + w->head_n, bytes, take);
         w->head_n += take;
-        if (w->received > TU_GIT_LIMIT_ADVERTISEMENT) {
+        w->listed += n;
+        if (w->listed > TU_GIT_LIMIT_ADVERTISEMENT) {
             return tu_git_fail(
                 w, TU_EINVALID, "too-many-refs",
                 "%s lists more than %u MiB of branches and tags (TU_GIT_LIMIT_ADVERTISEMENT)",

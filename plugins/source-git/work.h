@@ -26,6 +26,7 @@ typedef struct tu_git_work {
     int64_t progress_at_ms;     /* when progress was last told */
     const char *progress_ended; /* the stage whose end was told last */
     uint64_t received;          /* bytes from the server in this call */
+    uint64_t listed;            /* those of the present list of refs */
     char head[2048];            /* how the server's first answer begins, for tu_git_fail_library */
     size_t head_n;
     char said[512];           /* the last words of the server's side band */

@@ -274,6 +274,8 @@ http_cases() {
     shows "http: a login with name and password is let in" "$second"
     drive "$(config "$root/private/shop.git" '"auth":{"username":"dee","password":"LINE"}')" resolve
     shows "http: the line break at the end of a secret's file doesn't matter" "$second"
+    drive "$(config "http://dee@127.0.0.1:$http/private/shop.git" '"auth":{"token":"PASSWORD"}')" resolve
+    shows "http: a name in the url goes with the token" "$second"
     drive "$(config "$root/private/shop.git" '"auth":{"username":"dee","token":"PASSWORD"}')" fetch "$second" run
     shows "http: a token is sent as the password, also for the download" '"path":"run"'
     drive "$(config "http://dee:correct%20horse@127.0.0.1:$http/private/shop.git")" resolve
@@ -473,6 +475,16 @@ END
     failed "local: a folder inside a repository is told where that is" notfound "inside the one of $work"
     drive "$(config "$T/srv/empty.git")" resolve
     failed "local: an empty repository is said so" notfound "is empty"
+    git -C "$work" worktree add -q --detach "$T/linked" "$first" 2>/dev/null
+    drive "$(config "$T/linked")" resolve
+    shows "local: a linked work tree has its own HEAD" "\"revision\":\"$first\"" '"ref":"HEAD"'
+    git clone -q --depth 1 "file://$T/srv/shop.git" "$T/shallow"
+    drive "$(config "$T/shallow")" fetch "$second" run
+    shows "local: a shallow clone can be read" '"path":"run"'
+    git -C "$T/shallow" sparse-checkout set apps 2>/dev/null; git -C "$T/shallow" config core.repositoryformatversion 1
+    git -C "$T/shallow" config extensions.worktreeConfig true
+    drive "$(config "$T/shallow")" fetch "$second" run
+    shows "local: a sparse checkout hides nothing" '"path":"run"'
     if [ "$(id -u)" = 0 ]; then
         cp -r "$T/srv/shop.git" "$T/srv/foreign.git"; chown -R 65534 "$T/srv/foreign.git"
         drive "$(config "$T/srv/foreign.git")" resolve
