@@ -7,6 +7,7 @@
 # In DIR afterwards:
 #   kubeconfig    contexts admin, auditor (reads everything but may write nothing), human (edits; its field manager is kubectl's), nobody (no rights)
 #   audit.log     one JSON line a request (level Metadata, stage ResponseComplete): the proof of who wrote what
+#   client.crt, client.key: a client certificate of the administrator "certified"
 #   server, etcd, ca.crt, etcd.log, apiserver.log
 # Ports are chosen by asking the kernel for a free one; when somebody else takes it in between, the start is tried again.
 set -eu
@@ -40,6 +41,9 @@ auditor-token-of-this-test,auditor,auditor-uid,"auditors"
 human-token-of-this-test,human,human-uid,"editors"
 nobody-token-of-this-test,nobody,nobody-uid,"strangers"
 TOKENS
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=test-client-ca -keyout "$1/client-ca.key" -out "$1/client-ca.crt" 2>/dev/null
+    openssl req -newkey rsa:2048 -nodes -subj "/O=system:masters/CN=certified" -keyout "$1/client.key" -out "$1/client.csr" 2>/dev/null
+    openssl x509 -req -in "$1/client.csr" -CA "$1/client-ca.crt" -CAkey "$1/client-ca.key" -CAcreateserial -days 30 -out "$1/client.crt" 2>/dev/null
     cat > "$1/audit-policy.yaml" <<POLICY
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -86,7 +90,7 @@ try_start() { # DIR
         --cert-dir "$d/certs" --service-account-key-file "$d/service-account.key" \
         --service-account-signing-key-file "$d/service-account.key" \
         --service-account-issuer https://kubernetes.default.svc --service-cluster-ip-range 10.96.0.0/16 \
-        --authorization-mode RBAC --token-auth-file "$d/tokens.csv" --disable-admission-plugins ServiceAccount \
+        --authorization-mode RBAC --token-auth-file "$d/tokens.csv" --client-ca-file "$d/client-ca.crt" --disable-admission-plugins ServiceAccount \
         --audit-log-path "$d/audit.log" --audit-policy-file "$d/audit-policy.yaml" \
         ${APISERVER_FLAGS:-} > "$d/apiserver.log" 2>&1 &
     echo $! > "$d/apiserver.pid"

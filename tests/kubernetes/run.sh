@@ -36,8 +36,61 @@ sys.exit(bool(written))
 PY
 }
 
+# Every way to log in, and what is said when one fails: one line a case, "CLUSTER ; USER ; what the answer must have".
+check_logins() {
+    d=$TRUEUP_KUBE_DIR
+    ca="certificate-authority: $d/ca.crt"
+    data() { base64 -w0 < "$1"; }
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=another -keyout "$d/other.key" -out "$d/other.crt" 2>/dev/null
+    echo admin-token-of-this-test > "$d/token"
+    cat > "$d/login" <<'SH'
+#!/bin/sh
+echo '{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","status":{"token":"'$GIVEN'","expirationTimestamp":"2020-01-01T00:00:00Z"}}'
+SH
+    chmod +x "$d/login"
+    n=0
+    while IFS=';' read -r cluster user want; do
+        n=$((n + 1))
+        cat > "$d/login.yaml" <<YAML
+apiVersion: v1
+kind: Config
+current-context: c
+contexts: [{name: c, context: {cluster: k, user: u, namespace: shop}}]
+clusters: [{name: k, cluster: {server: "$(cat "$d/server")", $cluster}}]
+users: [{name: u, user: {$user}}]
+YAML
+        got=$("$build/tests/bench_kubernetes" "{\"kubeconfig\":\"$d/login.yaml\",\"retryDelay\":\"5ms\"}" show \
+            list '{"scopes":[{"group":"","version":"v1","kind":"Namespace"}]}' 2>&1)
+        case $got in *$want*) ;; *) echo "login $n ($cluster; $user): wanted $want, got: $(echo "$got" | head -c 600)"; return 1 ;; esac
+        case $got in *of-this-test*) echo "login $n: a token was printed"; return 1 ;; esac
+    done <<CASES
+$ca; token: admin-token-of-this-test;"name":"kube-system"
+certificate-authority-data: $(data "$d/ca.crt"); token: admin-token-of-this-test;"name":"kube-system"
+insecure-skip-tls-verify: true; token: admin-token-of-this-test;"name":"kube-system"
+$ca, tls-server-name: kubernetes.default.svc; token: admin-token-of-this-test;"name":"kube-system"
+$ca, disable-compression: true; tokenFile: token;"name":"kube-system"
+$ca; client-certificate: client.crt, client-key: $d/client.key;"name":"kube-system"
+$ca; client-certificate-data: $(data "$d/client.crt"), client-key-data: $(data "$d/client.key");"name":"kube-system"
+$ca; exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: ./login, env: [{name: GIVEN, value: admin-token-of-this-test}]};"name":"kube-system"
+$ca; exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: ./login, env: [{name: GIVEN, value: wrong}]};login-refused
+$ca; exec: {apiVersion: client.authentication.k8s.io/v1beta1, command: no-such-login, installHint: get it from the shop};get it from the shop
+$ca; token: admin-token-of-this-test, act-as: nobody;nobody is not allowed to list namespaces
+$ca; token: admin-token-of-this-test, act-as: nobody, act-as-groups: [auditors], act-as-user-extra: {why: [test]};"name":"kube-system"
+$ca; token: wrong;login-refused
+$ca; ;system:anonymous is not allowed
+$ca; tokenFile: nowhere;can't read the token file
+token: x; token: admin-token-of-this-test;unknown-authority
+$ca, tls-server-name: other.example; token: admin-token-of-this-test;certificate-name
+certificate-authority: other.crt; token: admin-token-of-this-test;unknown-authority
+certificate-authority: nowhere.crt; token: admin-token-of-this-test;certificate-authority
+certificate-authority-data: "%%%"; token: admin-token-of-this-test;is not base64
+$ca, proxy-url: "http://127.0.0.1:1"; token: admin-token-of-this-test;unreachable
+$ca; client-certificate: client.crt, client-key: other.key;client-certificate
+CASES
+}
+
 failed=0
-for check in check_plugin check_same_count_as_kubectl check_auditor_wrote_nothing; do
+for check in check_plugin check_same_count_as_kubectl check_logins check_auditor_wrote_nothing; do
     if $check; then echo "ok   $check"; else echo "FAIL $check"; failed=1; fi
 done
 exit $failed
