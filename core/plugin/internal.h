@@ -3,7 +3,8 @@
  *
  *   elf.c         is this file a plugin at all? Looked at before a byte of it runs
  *   descriptor.c  is what it says of itself whole and coherent?
- *   library.c     finds, hashes, maps, remembers
+ *   search.c      where built-in plugins are
+ *   library.c     hashes, maps, remembers
  *   settings.c    a use's config against the plugin's schema; which values are secrets
  *   secret.c      opens secrets, wipes them, and scrubs them out of texts
  *   instance.c    one configured use: create, destroy, what it can do
@@ -121,6 +122,22 @@ struct tu_library {
 };
 /* Fills in plugin, tables and schemas, or adds every reason to refuse. */
 void tu_descriptor_check(tu_library *l, const tu_plugin *p, tu_errors *errors);
+
+/* --- search.c --------------------------------------------------------------------------------- */
+
+typedef struct tu_builtin {
+    char *file, *path; /* "target-directory.so", and where it is */
+} tu_builtin;
+typedef struct tu_builtins {
+    tu_builtin *items; /* each file once, in byte order */
+    size_t n;
+} tu_builtins;
+tu_builtins tu_search_all(void);
+void tu_builtins_done(tu_builtins *b);
+/* The path of a built-in, malloc'd; NULL when there is none. */
+char *tu_search_one(tu_plugin_kind kind, tu_str name);
+/* TU_ENOTFOUND, with what there is and "did you mean". */
+tu_rc tu_search_unknown(tu_plugin_kind kind, tu_str name, tu_error **error);
 
 /* --- cancel.c --------------------------------------------------------------------------------- */
 

@@ -16,7 +16,6 @@
  * back.
  */
 #include <ctype.h>
-#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -36,13 +35,8 @@
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U /* Linux 6.3 */
 #endif
-#ifndef TRUEUP_PLUGIN_DIR
-#define TRUEUP_PLUGIN_DIR "/usr/lib/trueup/plugins"
-#endif
-
 #define ENTRY "trueup_plugin_v1"
 #define SCHEMA_ARENA_LIMIT (16u * TU_MIB)
-#define FOLDERS_LIMIT 32u
 
 static struct {
     pthread_mutex_t lock; /* also serialises loading */
@@ -337,157 +331,7 @@ const tu_library *tu_library_open_file(const char *path, tu_str sha256, tu_error
     return result;
 }
 
-/* --- the search path -------------------------------------------------------------------------- */
-
-typedef struct folders {
-    char *items[FOLDERS_LIMIT];
-    size_t n;
-} folders;
-
-static void add_folder(folders *f, const char *path, size_t n) {
-    if (n && f->n < FOLDERS_LIMIT)
-        f->items[f->n++] = strndup(path, n);
-}
-
-static void folders_done(folders *f) {
-    for (size_t i = 0; i < f->n; i++)
-        free(f->items[i]);
-}
-
-static folders find_folders(void) {
-    folders f = {.n = 0};
-    const char *path = secure_getenv("TRUEUP_PLUGIN_PATH");
-    char exe[4096];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 16);
-
-    while (path && *path) {
-        size_t length = strcspn(path, ":");
-        add_folder(&f, path, length);
-        path += length + (path[length] == ':');
-    }
-    if (n > 0) {
-        exe[n] = '\0';
-        char *name = strrchr(exe, '/');
-        size_t folder = name ? (size_t)(name - exe) : 0;
-        memcpy(exe + folder, "/plugins", sizeof "/plugins");
-        add_folder(&f, exe, strlen(exe));
-    }
-    add_folder(&f, TRUEUP_PLUGIN_DIR, sizeof TRUEUP_PLUGIN_DIR - 1);
-    return f;
-}
-
-/* File names of built-ins, "<kind>-<name>.so", each once, in byte order; paths beside them. */
-typedef struct builtin {
-    char *file, *path;
-} builtin;
-typedef struct builtins {
-    builtin *items;
-    size_t n;
-} builtins;
-
-static bool is_builtin_name(const char *file) {
-    size_t n = strlen(file);
-    if (n < 4 || strcmp(file + n - 3, ".so") != 0)
-        return false;
-    for (int k = 0; k < TU_KIND_COUNT; k++) {
-        const char *kind = tu_plugin_kind_name((tu_plugin_kind)k);
-        size_t length = strlen(kind);
-        if (!strncmp(file, kind, length) && file[length] == '-' && n > length + 4)
-            return true;
-    }
-    return false;
-}
-
-static void add_builtin(builtins *b, const char *folder, const char *file) {
-    for (size_t i = 0; i < b->n; i++)
-        if (!strcmp(b->items[i].file, file))
-            return; /* the first folder wins */
-    b->items = tu_xrealloc(b->items, (b->n + 1) * sizeof *b->items);
-    b->items[b->n++] = (builtin){tu_xstrdup(file), tu_path_join(folder, file)};
-}
-
-static int by_file(const void *a, const void *b) {
-    return strcmp(((const builtin *)a)->file, ((const builtin *)b)->file);
-}
-
-static builtins find_builtins(void) {
-    builtins b = {NULL, 0};
-    folders f = find_folders();
-    for (size_t i = 0; i < f.n; i++) {
-        DIR *d = opendir(f.items[i]);
-        struct dirent *entry;
-        while (d && (entry = readdir(d)))
-            if (is_builtin_name(entry->d_name))
-                add_builtin(&b, f.items[i], entry->d_name);
-        if (d)
-            closedir(d);
-    }
-    folders_done(&f);
-    if (b.n)
-        qsort(b.items, b.n, sizeof *b.items, by_file);
-    return b;
-}
-
-static void builtins_done(builtins *b) {
-    for (size_t i = 0; i < b->n; i++) {
-        free(b->items[i].file);
-        free(b->items[i].path);
-    }
-    free(b->items);
-}
-
-/* The names of one kind without "<kind>-" and ".so", for "did you mean". */
-static tu_rc unknown_plugin(tu_plugin_kind kind, tu_str name, tu_error **error) {
-    builtins b = find_builtins();
-    const char *word = tu_plugin_kind_name(kind);
-    size_t n = 0, prefix = strlen(word) + 1;
-    const char **names = tu_xcalloc(b.n ? b.n : 1, sizeof *names);
-    _cleanup_(tu_buf_done) tu_buf list = TU_BUF_INIT(TU_LIMIT_MESSAGE_BYTES);
-
-    for (size_t i = 0; i < b.n; i++) {
-        char *file = b.items[i].file;
-        if (strncmp(file, word, prefix - 1) != 0 || file[prefix - 1] != '-')
-            continue;
-        file[strlen(file) - 3] = '\0';
-        names[n++] = file + prefix;
-        tu_buf_addf(&list, "%s%s", n > 1 ? ", " : "", file + prefix);
-    }
-    const char *near = tu_suggest(name, names, n);
-    tu_error_set(error, TU_ENOTFOUND, "there is no %s plugin '%.*s' (there %s %s)", word,
-                 TU_P(name), n == 1 ? "is" : "are", n ? tu_buf_c(&list) : "none");
-    if (near)
-        tu_error_hint(error, "did you mean '%s'?", near);
-    else if (!n)
-        tu_error_hint(error, "built-in plugins are looked for in TRUEUP_PLUGIN_PATH, in 'plugins' "
-                             "beside the program, and in " TRUEUP_PLUGIN_DIR);
-    free(names);
-    builtins_done(&b);
-    return TU_ENOTFOUND;
-}
-
-static bool is_plugin_name(tu_str name) {
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'))
-            return false;
-    }
-    return name.n > 0 && name.n < 64;
-}
-
-static char *find_builtin(tu_plugin_kind kind, tu_str name) {
-    folders f = find_folders();
-    char file[128], *path = NULL;
-    snprintf(file, sizeof file, "%s-%.*s.so", tu_plugin_kind_name(kind), TU_P(name));
-    for (size_t i = 0; i < f.n && !path; i++) {
-        path = tu_path_join(f.items[i], file);
-        if (!tu_file_exists(path)) {
-            free(path);
-            path = NULL;
-        }
-    }
-    folders_done(&f);
-    return path;
-}
+/* --- opening ---------------------------------------------------------------------------------- */
 
 /* All reasons in one error. */
 static tu_rc join(const tu_errors *errors, tu_error **error) {
@@ -499,12 +343,12 @@ static tu_rc join(const tu_errors *errors, tu_error **error) {
 
 tu_rc tu_library_open_builtin(tu_plugin_kind kind, tu_str name, const tu_library **ret,
                               tu_error **error) {
-    _cleanup_(tu_freep) char *path = is_plugin_name(name) ? find_builtin(kind, name) : NULL;
+    _cleanup_(tu_freep) char *path = tu_search_one(kind, name);
     _cleanup_(tu_errors_done) tu_errors errors = {0};
     const tu_library *l;
 
     if (!path)
-        return unknown_plugin(kind, name, error);
+        return tu_search_unknown(kind, name, error);
     l = open_builtin_file(path, &errors);
     if (l && !tu_library_serves(l, kind))
         refuse(&errors, TU_EINVALID, "%s is no %s plugin", path, tu_plugin_kind_name(kind));
@@ -515,7 +359,7 @@ tu_rc tu_library_open_builtin(tu_plugin_kind kind, tu_str name, const tu_library
 }
 
 void tu_library_list_builtin(const tu_library ***ret, size_t *ret_n, tu_errors *errors) {
-    builtins b = find_builtins();
+    tu_builtins b = tu_search_all();
     const tu_library **list = tu_xcalloc(b.n ? b.n : 1, sizeof(tu_library *));
     size_t n = 0;
     for (size_t i = 0; i < b.n; i++) {
@@ -523,7 +367,7 @@ void tu_library_list_builtin(const tu_library ***ret, size_t *ret_n, tu_errors *
         if (l)
             list[n++] = l;
     }
-    builtins_done(&b);
+    tu_builtins_done(&b);
     *ret = list;
     *ret_n = n;
 }
