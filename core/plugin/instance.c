@@ -53,6 +53,16 @@ static void free_parts(tu_plugin_use *u) {
     free(u);
 }
 
+/* What a plugin says against its config belongs to the place where the config stands. */
+static void locate(tu_error *e, const tu_use *use) {
+    const tu_place *place = use->config_place.line ? &use->config_place : &use->place;
+    if (!e || e->rc != TU_EINVALID || e->file || !place->file)
+        return;
+    e->file = tu_xstrdup(place->file);
+    e->line = place->line;
+    e->column = place->column;
+}
+
 static tu_rc create(tu_plugin_use *u, const tu_use *use, tu_error **error) {
     _cleanup_(tu_buf_done) tu_buf config = TU_BUF_INIT(TU_LIMIT_CONFIG_BYTES);
     tu_rc rc = tu_settings_for_plugin(u->library->schema, use, &config, &u->secrets,
@@ -62,7 +72,12 @@ static tu_rc create(tu_plugin_use *u, const tu_use *use, tu_error **error) {
         return rc;
     }
     tu_str json = tu_buf_str(&config);
-    rc = tu_call_run(u, TU_FN_CREATE, &json, NULL, error);
+    tu_error *refusal = NULL;
+    rc = tu_call_run(u, TU_FN_CREATE, &json, NULL, &refusal);
+    locate(refusal, use);
+    if (error && !*error)
+        *error = TU_TAKE(refusal);
+    tu_error_free(refusal);
     if (rc == TU_OK && !u->instance)
         rc = tu_error_set(error, TU_EINTERNAL, "%s: plugin %s created nothing", u->title,
                           u->library->plugin->id);

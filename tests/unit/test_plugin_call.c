@@ -336,6 +336,10 @@ static void an_instance_that_is_refused_says_why(void **state) {
                                       NULL, &u, &error) < 0);
         assert_null(u);
         assert_string_equal(tu_error_text(error), cases[i].message);
+        if (error->rc == TU_EINVALID) { /* the config's fault: at its place */
+            assert_string_equal(error->file, "test.yaml");
+            assert_int_equal(error->line, 1);
+        }
         tu_error_free(error);
         test_use_done(&t);
     }
