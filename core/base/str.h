@@ -33,8 +33,8 @@ bool tu_str_ends(tu_str s, const char *suffix);
  * text. */
 bool tu_glob(tu_str pattern, tu_str text);
 /* As tu_glob on a '/'-separated path: `*`, `?` and classes stay within one step, `**` crosses
- * steps; a whole step `**` also stands for no step at all, so "a/ ** /b" (without the blanks)
- * matches "a/b". */
+ * steps (and may cost the text's length once more); a whole step `**` also stands for no step at
+ * all, so "a/ ** /b" (without the blanks) matches "a/b". */
 bool tu_glob_path(tu_str pattern, tu_str path);
 /* As tu_glob with `*` and `?` only: brackets and backslashes are plain characters. */
 bool tu_glob_plain(tu_str pattern, tu_str text);
