@@ -1,10 +1,11 @@
 /*
  * value/yaml.c: the entry of the YAML reader.
  *
- *     stream -> yaml_split.c -> parts -> here -> JSON? json.c
- *                                             -> YAML: yaml_compose.c -> libyaml's events
- *                                                      yaml_scalar.c (meaning), yaml_cursor.c
- * (places), yaml_error.c (messages)
+ *     stream -> yaml_split.c -> part -> here -> json.c           what is JSON
+ *                                            -> yaml_compose.c   the rest, from libyaml's events
+ *                                                 yaml_scalar.c    what a scalar means
+ *                                                 yaml_cursor.c    where it stands
+ *                                                 yaml_error.c     what is wrong
  */
 #include "value/yaml.h"
 
