@@ -14,7 +14,7 @@ static const tu_library *open_library(const tu_config *c, tu_plugin_kind kind, c
     for (size_t i = 0; i < c->plugin_count; i++) {
         const tu_plugin_doc *p = &c->plugins[i];
         if (tu_str_eq(p->name, use->plugin)) {
-            const tu_library *l = tu_library_open_file(p->path.p, p->sha256, errors);
+            const tu_library *l = tu_library_open_doc(p, errors);
             if (l && !tu_library_serves(l, kind)) {
                 tu_error *e = NULL;
                 tu_error_set_at(&e, TU_EINVALID, use->place.file, use->place.line,

@@ -30,6 +30,9 @@ tu_rc tu_library_open_builtin(tu_plugin_kind kind, tu_str name, const tu_library
  * not empty; the bytes that were hashed are the bytes that are mapped (sealed memfd). All reasons
  * for refusal are in *errors. */
 const tu_library *tu_library_open_file(const char *path, tu_str sha256, tu_errors *errors);
+/* The same for a Plugin document: its path is relative to the file that it stands in, and errors
+ * are located there. */
+const tu_library *tu_library_open_doc(const tu_plugin_doc *doc, tu_errors *errors);
 /* For `plugin list`: every built-in that is there. Broken ones are reported in errors and left out.
  */
 void tu_library_list_builtin(const tu_library ***ret, size_t *ret_n, tu_errors *errors);

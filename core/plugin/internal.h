@@ -102,6 +102,10 @@ tu_value *tu_settings_open_schema(tu_arena *a, const tu_value *schema);
 tu_rc tu_settings_for_plugin(const tu_value *schema, const tu_use *use, tu_buf *ret_json,
                              tu_secret **ret, size_t *ret_n, tu_error **error);
 
+/* A path in the configuration is relative to the file that it stands in (NULL: to the working
+ * directory). malloc'd. */
+char *tu_beside_config(const char *config, tu_str path);
+
 /* --- elf.c and descriptor.c ------------------------------------------------------------------- */
 
 /* One error for each reason why these bytes are no plugin for this machine. path is for messages.

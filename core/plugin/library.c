@@ -331,6 +331,21 @@ const tu_library *tu_library_open_file(const char *path, tu_str sha256, tu_error
     return result;
 }
 
+const tu_library *tu_library_open_doc(const tu_plugin_doc *doc, tu_errors *errors) {
+    _cleanup_(tu_freep) char *path = tu_beside_config(doc->place.file, doc->path);
+    size_t before = errors->n;
+    const tu_library *l = tu_library_open_file(path, doc->sha256, errors);
+    for (size_t i = before; i < errors->n && doc->place.file; i++) {
+        tu_error *e = NULL;
+        tu_error_set_at(&e, errors->items[i]->rc, doc->place.file, doc->place.line,
+                        doc->place.column, "plugin %.*s: %s", TU_P(doc->name),
+                        tu_error_text(errors->items[i]));
+        tu_error_free(errors->items[i]);
+        errors->items[i] = e;
+    }
+    return l;
+}
+
 /* --- opening ---------------------------------------------------------------------------------- */
 
 /* All reasons in one error. */

@@ -149,10 +149,9 @@ static tu_rc refuse(const tu_use *use, const found *f, const tu_value *at, tu_er
                            what);
 }
 
-static char *beside_config(const tu_use *use, tu_str path) {
+char *tu_beside_config(const char *config, tu_str path) {
     _cleanup_(tu_freep) char *file = tu_xmalloc(path.n + 1);
-    const char *config = use->place.file ? use->place.file : "";
-    const char *slash = strrchr(config, '/');
+    const char *slash = config ? strrchr(config, '/') : NULL;
     memcpy(file, path.p, path.n);
     file[path.n] = '\0';
     if (*file == '/' || !slash)
@@ -201,7 +200,7 @@ static tu_rc read_reference(const tu_use *use, const found *f, tu_secret *s, tu_
     if (tu_str_is(m->key, "env"))
         s->env = strndup(text.p, text.n);
     else
-        s->file = beside_config(use, text);
+        s->file = tu_beside_config(use->place.file, text);
     return TU_OK;
 }
 
@@ -233,7 +232,7 @@ static tu_rc place_paths(tu_arena *a, const tu_use *use, const tu_value *schema,
         bool is_path = tu_str_is(tu_value_get_string(schema, "x-trueup-format"), "path");
         if (!is_path || !v->string.n || v->string.p[0] == '/')
             return TU_OK;
-        _cleanup_(tu_freep) char *path = beside_config(use, v->string);
+        _cleanup_(tu_freep) char *path = tu_beside_config(use->place.file, v->string);
         v->string = tu_arena_copy(a, tu_str_c(path));
         return v->string.p ? TU_OK : TU_EINTERNAL;
     }

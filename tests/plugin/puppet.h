@@ -328,6 +328,7 @@ static const void *vtable(const char *id) {
 static const char schema[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
     "\"name\":{\"type\":\"string\",\"default\":\"nobody\"},"
+    "\"where\":{\"type\":\"string\",\"x-trueup-format\":\"path\"},"
     "\"level\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":9},"
     "\"color\":{\"type\":\"string\",\"enum\":[\"red\",\"green\"]},"
     "\"token\":{\"type\":\"string\",\"x-trueup-secret\":true},"

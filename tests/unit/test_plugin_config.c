@@ -114,6 +114,28 @@ static void defaults_are_filled_in_and_secrets_are_handles(void **state) {
     tu_plugin_use_free(u);
 }
 
+static void paths_are_beside_the_file_that_they_stand_in(void **state) {
+    body *b = tu_xmalloc(sizeof *b);
+    tu_plugin_use *u = NULL;
+    tu_errors errors = {0};
+    test_use t;
+    (void)state;
+    test_use_read(&t, "test", "{where: a/b, token: {file: keys/t}}");
+    t.use.place.file = "/etc/trueup.d/test.yaml";
+    tu_library_check_config(puppet(), &t.use, &t.arena, &errors);
+    assert_int_equal(errors.n, 0);
+    assert_int_equal(tu_plugin_use_new(puppet(), TU_KIND_TARGET, &t.use, NULL, &u, NULL), TU_OK);
+    assert_int_equal(list(u, "config", b, NULL), TU_OK);
+    assert_contains(b->text, "\"where\":\"/etc/trueup.d/a/b\"");
+    tu_error *error = NULL;
+    assert_int_equal(list(u, "show secret-0", b, &error), TU_EDENIED);
+    assert_contains(tu_error_text(error), "file /etc/trueup.d/keys/t can't be read");
+    tu_error_free(error);
+    tu_plugin_use_free(u);
+    test_use_done(&t);
+    free(b);
+}
+
 static void a_secret_is_read_from_the_environment_or_a_file(void **state) {
     char *folder = test_scratch_new(), *file = tu_path_join(folder, "token"), yaml[1024];
     body *b = tu_xmalloc(sizeof *b);
@@ -296,6 +318,7 @@ int main(void) {
         TEST(a_mistake_is_told_at_its_line_and_column),
         TEST(all_mistakes_are_told_at_once),
         TEST(defaults_are_filled_in_and_secrets_are_handles),
+        TEST(paths_are_beside_the_file_that_they_stand_in),
         TEST(a_secret_is_read_from_the_environment_or_a_file),
         TEST(a_secret_that_is_not_there_denies_the_call_and_is_named),
         TEST(a_secret_file_that_everybody_can_read_is_told_once),

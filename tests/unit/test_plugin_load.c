@@ -324,6 +324,32 @@ static void without_memfds_only_files_that_nobody_else_can_write_are_loaded(void
     test_scratch_remove(folder);
 }
 
+/* --- Plugin documents ------------------------------------------------------------------------- */
+
+static void a_document_names_its_plugin_beside_itself_and_gets_the_blame(void **state) {
+    char *folder = test_scratch_new(), *config = tu_path_join(folder, "trueup.yaml");
+    char *path = tu_path_join(folder, "x.so");
+    tu_plugin_doc doc = {.name = TU_S("mine"), .path = TU_S("x.so"), .place = {config, 7, 1}};
+    tu_errors errors = {0};
+    tu_buf text = TU_BUF_INIT(TU_MIB);
+    (void)state;
+    copy_file(test_plugin_path("good"), path);
+    assert_non_null(tu_library_open_doc(&doc, &errors));
+    assert_int_equal(errors.n, 0);
+    copy_file(test_plugin_path("half-table"), path);
+    assert_null(tu_library_open_doc(&doc, &errors));
+    assert_int_equal(errors.n, 3);
+    for (size_t i = 0; i < errors.n; i++)
+        assert_string_equal(errors.items[i]->file, config);
+    test_errors_text(&errors, &text);
+    assert_contains(tu_buf_c(&text), ":7:1: plugin mine: ");
+    tu_buf_done(&text);
+    tu_errors_done(&errors);
+    free(path);
+    free(config);
+    test_scratch_remove(folder);
+}
+
 /* --- built-ins -------------------------------------------------------------------------------- */
 
 static void a_builtin_is_found_by_kind_and_name(void **state) {
@@ -413,6 +439,7 @@ int main(void) {
         cmocka_unit_test(a_program_is_no_plugin),
         cmocka_unit_test(a_library_that_is_cut_off_is_refused_wherever_the_cut_is),
         cmocka_unit_test(without_memfds_only_files_that_nobody_else_can_write_are_loaded),
+        cmocka_unit_test(a_document_names_its_plugin_beside_itself_and_gets_the_blame),
         cmocka_unit_test(a_builtin_is_found_by_kind_and_name),
         cmocka_unit_test(a_builtin_that_is_not_there_is_named_with_the_nearest),
         cmocka_unit_test(a_builtin_of_the_wrong_kind_or_a_broken_one_says_why),
