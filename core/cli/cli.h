@@ -91,9 +91,7 @@ int tu_cli_main(int argc, char **argv);
 int tu_cli_parse(int argc, char **argv, tu_cli *cli);
 bool tu_cli_has(const tu_cli *cli, tu_option_id option);
 
-/* --- the commands
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- the commands ---------------------------------------------------------------------------- */
 
 int tu_command_check(tu_cli *cli);
 int tu_command_diff(tu_cli *cli);
@@ -110,9 +108,7 @@ int tu_command_completion(tu_cli *cli);
 int tu_command_version(tu_cli *cli);
 int tu_command_help(tu_cli *cli);
 
-/* --- what they share
- * ------------------------------------------------------------------------------------------------
- */
+/* --- what they share ------------------------------------------------------------------------- */
 
 /* help.c. command NULL: the overview. */
 void tu_help_overview(tu_buf *out);
@@ -138,12 +134,16 @@ void tu_terminal_setup(tu_cli *cli);
 /* Ctrl-C: the first cancels, the second ends the program. */
 void tu_terminal_catch_signals(tu_cli *cli);
 void tu_terminal_release_signals(void); /* before cancel is freed */
-/* For tu_pass_options.progress; arg is the tu_cli. */
-void tu_terminal_progress(void *arg, const char *stage, int64_t done, int64_t total);
-void tu_terminal_progress_end(const tu_cli *cli); /* wipes the line */
+/* A terminal that takes more than plain lines? */
+bool tu_terminal_can_rewrite(int fd);
 /* Asks on the terminal; false where nobody can be asked. */
 bool tu_terminal_can_ask(void);
 bool tu_terminal_ask(const char *question);
+
+/* progress.c. progress is for tu_pass_options; arg is the tu_cli. */
+void tu_terminal_progress(void *arg, const char *stage, int64_t done, int64_t total);
+void tu_terminal_progress_end(const tu_cli *cli);  /* wipes the line, until the next progress */
+void tu_terminal_progress_stop(const tu_cli *cli); /* for good, before the program ends */
 
 /* load.c: the configuration that the command line means. */
 typedef struct tu_loaded {

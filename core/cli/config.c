@@ -90,9 +90,7 @@ int tu_command_config_schema(tu_cli *cli) {
     return code;
 }
 
-/* --- show
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- show ------------------------------------------------------------------------------------ */
 
 static void add_uses(tu_buf *out, const char *kind, const tu_use *uses, size_t n) {
     for (size_t i = 0; i < n; i++) {

@@ -69,8 +69,7 @@ void tu_help_group(const char *group, tu_buf *out) {
     tu_buf_addf(out, "\n`trueup %s COMMAND --help` tells more, with examples.\n", group);
 }
 
-/* --- the manual page (man(7))
- * ------------------------------------------------------------------------------------------ */
+/* --- the manual page (man(7)) -------------------------------------------------------------- */
 
 /* A text line must not begin with '.' or "'", and a backslash and '-' mean something. */
 static void add_roff(tu_buf *out, const char *text) {
@@ -146,9 +145,7 @@ void tu_help_man(tu_buf *out) {
                       ".TP\n4\npartly unknown\n.TP\n130\nstopped by a signal\n");
 }
 
-/* --- the commands
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- the commands ---------------------------------------------------------------------------- */
 
 static const tu_command *find(const tu_cli *cli) {
     char name[64];

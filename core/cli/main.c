@@ -11,7 +11,7 @@ static int run(tu_cli *cli) {
     tu_log_setup(TU_LOG_TEXT, cli->verbose ? TU_LOG_DEBUG : TU_LOG_WARN, cli->error_color);
     cli->cancel = tu_cancel_new();
     int code = cli->command->run(cli);
-    tu_terminal_progress_end(cli);
+    tu_terminal_progress_stop(cli);
     tu_terminal_release_signals();
     tu_cancel_free(cli->cancel);
     return code;

@@ -20,8 +20,7 @@ static bool takes(const tu_command *c, size_t option) {
     return tu_options[option].global || !c || (c->options & TU_BIT(option));
 }
 
-/* --- finding the command
- * -------------------------------------------------------------------------------------------- */
+/* --- finding the command ------------------------------------------------------------------- */
 
 static bool is_group(const char *word) {
     size_t n = strlen(word);
@@ -91,9 +90,7 @@ static int fail_command(const tu_cli *cli) {
     return tu_cli_fail_with(cli, e);
 }
 
-/* --- options
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- options --------------------------------------------------------------------------------- */
 
 typedef struct given { /* an option as it stood, checked once the command is known */
     size_t option;

@@ -81,9 +81,7 @@ int tu_command_plugin_list(tu_cli *cli) {
     return errors.n ? tu_cli_fail_all(cli, &errors, code) : code;
 }
 
-/* --- describe
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- describe -------------------------------------------------------------------------------- */
 
 static void add_type(tu_buf *out, const tu_value *property) {
     const tu_value *type = tu_value_get(property, "type"),

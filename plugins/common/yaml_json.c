@@ -20,9 +20,7 @@ const char *manifest_string(const cJSON *map, const char *key) {
     return cJSON_IsString(item) ? item->valuestring : "";
 }
 
-/* --- parts
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- parts ----------------------------------------------------------------------------------- */
 
 static bool begins_document(tu_str file, size_t at) {
     if (file.n - at < 3 || memcmp(file.p + at, "---", 3) != 0)
@@ -68,9 +66,7 @@ static bool is_empty(tu_str text) {
     return true;
 }
 
-/* --- composer
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- composer -------------------------------------------------------------------------------- */
 
 typedef struct anchor {
     char *name;

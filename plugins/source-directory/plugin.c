@@ -90,9 +90,7 @@ static tu_rc create(const tu_host *h, tu_call *c, tu_str config, tu_instance **o
     return TU_OK;
 }
 
-/* --- one walk
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- one walk -------------------------------------------------------------------------------- */
 
 typedef struct pass {
     tu_instance *i;
@@ -325,9 +323,7 @@ static tu_rc run_pass(tu_instance *i, tu_call *c, const char *emit_under, char *
     return rc;
 }
 
-/* --- calls
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- calls ----------------------------------------------------------------------------------- */
 
 static tu_rc resolve(tu_instance *i, tu_call *c) {
     char revision[2 * DIGEST + 1];

@@ -15,8 +15,7 @@
 
 #define DEPTH 200
 
-/* --- types of a description (trueup/plugin.h)
- * ------------------------------------------------------------------------ */
+/* --- types of a description (trueup/plugin.h) ---------------------------------------------- */
 
 typedef struct types {
     const cJSON *list; /* description.types, NULL: nothing is known */
@@ -50,9 +49,7 @@ static const cJSON *type_of_items(const types *t, const cJSON *type) {
     return type_at(t, cJSON_GetObjectItemCaseSensitive(type, "items"));
 }
 
-/* --- merge
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- merge ----------------------------------------------------------------------------------- */
 
 static cJSON *merge(types *t, const cJSON *type, const cJSON *live, const cJSON *desired,
                     int depth);
@@ -171,8 +168,7 @@ void edit_fill_defaults(cJSON *tree, const cJSON *list) {
     fill(&t, cJSON_GetArrayItem(list, 0), tree, 0);
 }
 
-/* --- JSON Patch (RFC 6902)
- * -------------------------------------------------------------------------------------------- */
+/* --- JSON Patch (RFC 6902) ----------------------------------------------------------------- */
 
 typedef struct patching {
     cJSON *tree;

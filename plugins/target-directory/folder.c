@@ -29,9 +29,7 @@
 
 #define RACY_NS 1000000000ll
 
-/* --- objects
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- objects --------------------------------------------------------------------------------- */
 
 char *object_key(const char *group, const char *kind, const char *ns, const char *name) {
     char *key = NULL;
@@ -130,9 +128,7 @@ bool object_make(const tu_instance *i, const cJSON *value, const file *f, size_t
     return true;
 }
 
-/* --- files
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- files ----------------------------------------------------------------------------------- */
 
 void file_unref(file *f) {
     if (!f || __atomic_sub_fetch(&f->references, 1, __ATOMIC_ACQ_REL) > 0)
@@ -286,9 +282,7 @@ static file *read_file(tu_instance *i, const walk_entry *e) {
     return f;
 }
 
-/* --- snapshots
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- snapshots ------------------------------------------------------------------------------- */
 
 typedef struct reading {
     tu_instance *i;

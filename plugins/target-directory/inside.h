@@ -26,9 +26,7 @@
 #define FOLDER_FILES 100000u
 #define HASH_TEXT 41 /* hex digits of half a SHA-256 and some, and NUL */
 
-/* --- kinds.c
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- kinds.c --------------------------------------------------------------------------------- */
 
 typedef struct kind_entry {
     char *group, *version, *kind, *resource;
@@ -51,9 +49,7 @@ const kind_entry *kinds_find(const kind_table *t, const char *group, const char 
 /* The description for a kind of which nothing is known. */
 extern const char kinds_untyped[];
 
-/* --- folder.c
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- folder.c -------------------------------------------------------------------------------- */
 
 typedef struct object {
     char *group, *version, *kind, *ns, *name; /* ns: the default where the file names none */
@@ -128,9 +124,7 @@ bool snapshot_is_unsure(const snapshot *s, const tu_instance *i, const char *gro
  * errno. */
 int folder_open(const tu_instance *i, const char *path, const char **ret_name);
 
-/* --- edit.c
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- edit.c ---------------------------------------------------------------------------------- */
 
 /* A new tree: live with what is desired put in. types: of the kind's description, or NULL. NULL
  * when memory is out. */
@@ -142,8 +136,7 @@ void edit_fill_defaults(cJSON *tree, const cJSON *types);
 cJSON *edit_patch(const cJSON *live, const cJSON *patch, const char *hash, tu_rc *rc, char *text,
                   size_t room);
 
-/* --- scopes (plugin.c)
- * ---------------------------------------------------------------------------------------------- */
+/* --- scopes (plugin.c) --------------------------------------------------------------------- */
 
 typedef struct scope {
     const char *group, *kind;
@@ -165,9 +158,7 @@ tu_rc scope_emit(tu_instance *i, tu_call *c, const scope *s, uint32_t index, con
 tu_rc scope_emit_lost(tu_instance *i, tu_call *c, uint32_t index, tu_rc class_, const char *code,
                       const char *text);
 
-/* --- watch.c, write.c
- * -------------------------------------------------------------------------------------------------
- */
+/* --- watch.c, write.c ------------------------------------------------------------------------ */
 
 tu_rc target_watch(tu_instance *i, tu_call *c, tu_str selector);
 tu_rc target_apply(tu_instance *i, tu_call *c, tu_str object, tu_str options);

@@ -61,9 +61,7 @@ static tu_rc probe(tu_instance *i, tu_call *c) {
     return rc;
 }
 
-/* --- discover, describe
- * -----------------------------------------------------------------------------------------------
- */
+/* --- discover, describe ---------------------------------------------------------------------- */
 
 static tu_rc emit_kind(tu_instance *i, tu_call *c, const kind_entry *k) {
     static const char *const verbs[] = {"get", "list", "watch", "create", "patch", "delete"};
@@ -133,9 +131,7 @@ static tu_rc describe(tu_instance *i, tu_call *c, tu_str kind) {
                      manifest_str(known ? known->description : kinds_untyped));
 }
 
-/* --- scopes, list, get
- * -------------------------------------------------------------------------------------------------
- */
+/* --- scopes, list, get ----------------------------------------------------------------------- */
 
 tu_rc scopes_read(tu_instance *i, tu_call *c, tu_str selector, scopes *ret) {
     scopes s = {.selector = call_read_object(i->host, c, selector, "the selector")};

@@ -30,9 +30,7 @@ typedef struct change {
     const object *found;      /* as it stands now; NULL: it isn't there */
 } change;
 
-/* --- bytes
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- bytes ----------------------------------------------------------------------------------- */
 
 typedef struct bytes {
     char *p;
@@ -158,9 +156,7 @@ static tu_rc delete_file(change *w, const char *path) {
     return rc;
 }
 
-/* --- one document
- * --------------------------------------------------------------------------------------------------
- */
+/* --- one document ---------------------------------------------------------------------------- */
 
 /* The document's tree with the object replaced, or taken out where value is NULL. NULL when nothing
  * of it is left. */
@@ -249,9 +245,7 @@ static tu_rc create(change *w, const object *o) {
     return rc;
 }
 
-/* --- calls
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- calls ----------------------------------------------------------------------------------- */
 
 static bool option_is(const change *w, const char *name) {
     return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(w->options, name));

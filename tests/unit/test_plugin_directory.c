@@ -79,9 +79,7 @@ static void refuse_text(fixture *f, const char *part) {
         fail_msg("there is '%s' in:\n%s", part, text(f));
 }
 
-/* --- source-directory
- * ------------------------------------------------------------------------------------------------
- */
+/* --- source-directory ------------------------------------------------------------------------ */
 
 static char *revision(fixture *f) {
     test_records_clear(&f->records);
@@ -260,9 +258,7 @@ static void a_source_watch_tells_of_new_folders_and_renames(void **state) {
     watch_end(&w);
 }
 
-/* --- render-plain
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- render-plain ---------------------------------------------------------------------------- */
 
 static void render(fixture *f, const tu_tree_file *files, size_t n) {
     tu_tree tree = {.files = (tu_tree_file *)files, .n = n};
@@ -323,9 +319,7 @@ static void plain_does_not_accept_a_kustomization_at_the_root(void **state) {
     f->call.tree = NULL;
 }
 
-/* --- target-directory
- * -------------------------------------------------------------------------------------------------
- */
+/* --- target-directory ------------------------------------------------------------------------ */
 
 #define CONFIG_MAP(name, value)                                                                    \
     "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: " name                                    \
