@@ -5,34 +5,34 @@
  * An addition is a path that an entry of managedFields holds, that live has, and that the desired
  * set S has not. Whether it makes a drift depends on whose entry it is:
  *
- *   controller, GitOps tool     quiet: they are there to add things
- *   ours                        drift: Git dropped the field, an apply takes it away ("removal
- * pending"); quiet when somebody else holds it too or the dry run says that the value stays human,
- * unknown              drift, unless the entry is an *applier's*
+ *   controller, GitOps tool    quiet: they are there to add things
+ *   ours                       drift: Git dropped the field and an apply takes it away; nothing
+ * when somebody else holds it too, or the dry run says that the value stays human, unknown drift,
+ * unless the entry is an applier's
  *
  * An applier is whoever wrote the object as a whole, before or beside us: kubectl create, kubectl
  * apply, helm install. Such a write is an Update, and an Update's entry holds the defaults too,
- * which are nobody's addition. How to tell an applier from an editor, since both are Update entries
- * under names that anybody may choose:
- *   - it is none of kubectl's editing verbs (edit, patch, set, label, annotate, rollout, scale,
- * taint);
- *   - it holds at least half of S with the values of S. An editor's entry holds only what it
- * changed;
- *   - it was there at the creation; or nothing shows that the object was created by server-side
- * apply before it wrote. (Where the time of an Apply entry that covers S is the creation's, every
- * later Update is an edit, however small the object.) Of what an applier holds beside S, exactly
- * what it wrote itself is an addition. That is known where it left a copy of its manifest (the
- * last-applied annotation of client-side apply): what stands in the copy and not in Git is drift,
- * what doesn't is a default. Without a copy it is believed to be a default. So a field that was
- * given to `kubectl create` and never stood in Git is listed only among the quiet ones: the price
- * for inventing no drift.
+ * which are nobody's addition. An editor's entry is an Update as well, under a name that anybody
+ * may choose. An entry is an applier's when
+ *
+ *   - its name is none of kubectl's editing verbs (edit, patch, set, label, scale ...);
+ *   - it holds at least half of S with the values of S: an editor holds only what it changed;
+ *   - nothing shows that the object was there before. Where an Apply entry that covers S has the
+ * time of the object's creation, every later Update is an edit, however small the object.
+ *
+ * Of what an applier holds beside S, an addition is what it wrote itself. That is known where it
+ * left a copy of its manifest (the last-applied annotation of client-side apply): what stands in
+ * the copy and not in Git is drift, what doesn't is a default. Without a copy all of it is taken
+ * for defaults. Defaults aren't listed, not even among the quiet changes: a rule about human
+ * additions would meet them there. So a field that was given to `kubectl create` and never stood in
+ * Git isn't found: the price for inventing no drift.
  *
  * A server-side apply holds exactly what was written and no defaults: all that a human's Apply
  * entry has beside S is drift.
  *
- * Reported is the topmost node that was added whole: a sidecar is one change, not ten. Free-form
- * maps (labels) are told key by key, since others may have keys beside. Empty containers are quiet;
- * so are marks that tools leave about themselves (tool_marks).
+ * Told is the topmost node that was added whole: a sidecar is one change, not ten. Free-form maps
+ * (labels) are told key by key, since others may have keys beside. Empty containers are quiet; so
+ * are marks that tools leave about their own work (tool_marks).
  *
  * To add a mark or an editing verb: the tables below.
  */
@@ -224,16 +224,16 @@ static bool is_pending_removal(search *s, const tu_step *place, const tu_value *
     return true;
 }
 
-static bool is_drift(search *s, const tu_step *place, const tu_value *live) {
+static bool is_drift(const search *s, const tu_value *live) {
     bool empty = !tu_is_scalar(live) && tu_value_count(live) == 0;
     switch (s->entry->owner.class_) {
     case TU_MANAGER_OURS:
-        return is_pending_removal(s, place, live);
+        return true;
     case TU_MANAGER_CONTROLLER:
     case TU_MANAGER_GITOPS:
         return false;
     default:
-        return !empty && (!s->applier || value_at(s->copy, place));
+        return !empty;
     }
 }
 
@@ -242,7 +242,11 @@ static void tell(search *s, const tu_step *place, const tu_value *live) {
     bool listed = true, mark = is_mark(place, &listed);
     if (!listed || tu_kind_ignores(b->kind, place))
         return;
-    tu_change_list *list = !mark && is_drift(s, place, live) ? &b->changes : &b->quiet;
+    if (s->applier && !mark && !value_at(s->copy, place))
+        return; /* a default: nobody's addition, so no rule about anybody's may meet it */
+    if (s->entry->owner.class_ == TU_MANAGER_OURS && !is_pending_removal(s, place, live))
+        return;
+    tu_change_list *list = !mark && is_drift(s, live) ? &b->changes : &b->quiet;
     tu_change *c = tu_change_add(list, place, TU_CHANGE_ADDED);
     if (!c)
         return;

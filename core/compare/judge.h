@@ -11,8 +11,9 @@
  *   otherwise changes; without prediction the verdict is drifted/observed and `suspect` is set: the caller may ask for a dry run and
  *   judge again with its answer. With the prediction: live equals predicted (within what we desire, what we own and what would
  *   be removed): in-sync/confirmed; otherwise drifted/confirmed with the changes between live and predicted.
- *   Additions: fields that other managers own inside and beside ours are `added` changes, each with its owner. Those of controllers, gitops
- *   tools, defaults and admission are listed apart (tu_judgement.quiet) and don't make a drift; a human's or unknown manager's do.
+ *   Additions: fields that other managers own inside and beside ours are `added` changes, each with its owner. Those of controllers and gitops
+ *   tools are listed apart (tu_judgement.quiet) and don't make a drift; a human's or unknown manager's do. Defaults are no additions.
+ *   Who counts as what: additions.c.
  */
 #ifndef TU_COMPARE_JUDGE_H
 #define TU_COMPARE_JUDGE_H
@@ -50,7 +51,7 @@ typedef struct tu_judgement {
     tu_str reason;
     tu_change *changes; /* action, severity and entry are not filled in yet */
     size_t change_count;
-    tu_change *quiet; /* differences that are no drift unless a rule says so: additions by controllers, gitops tools, defaults */
+    tu_change *quiet; /* no drift unless a rule says so: additions by controllers and gitops tools, marks of tools, ownership lost while the value is right */
     size_t quiet_count;
     bool suspect; /* a dry run could say more */
     tu_str uid, resource_version;

@@ -186,6 +186,36 @@ static void expect_changes(test_case *c, const tu_value *expected, const tu_chan
         expect_change(c, tu_value_at(expected, i), &got[i]);
 }
 
+/* However little memory there is, judging ends, and says so or says the same as before. */
+static void judge_without_memory(test_case *c) {
+    tu_value *live = (tu_value *)tu_value_get(c->document, "live");
+    tu_judge_input in = {.desired = &c->desired, .our_manager = TU_S("trueup")};
+    in.live = tu_value_is(live, TU_MAP) ? live : NULL;
+    in.predicted = tu_value_get(c->document, "predicted");
+    tu_rc rc = TU_EINTERNAL;
+    for (size_t room = 16; rc != TU_OK && room < 64 * TU_MIB; room += room / 16 + 16) {
+        tu_arena small;
+        tu_judgement j;
+        _cleanup_(tu_error_freep) tu_error *error = NULL;
+        tu_arena_init(&small, room);
+        rc = tu_judge(&small, &in, &j, &error);
+        assert_true(rc == TU_EINTERNAL ? error != NULL
+                                       : rc == TU_OK && j.verdict == c->judgement.verdict);
+        tu_arena_done(&small);
+    }
+    assert_int_equal(rc, TU_OK);
+    for (size_t n = 1; n < 40; n++) {
+        tu_arena a;
+        tu_judgement j;
+        tu_arena_init(&a, TU_LIMIT_OBJECT_ARENA);
+        tu_mem_fail_after(n);
+        rc = tu_judge(&a, &in, &j, NULL);
+        tu_mem_fail_after(0);
+        assert_true(rc == TU_EINTERNAL || (rc == TU_OK && j.verdict == c->judgement.verdict));
+        tu_arena_done(&a);
+    }
+}
+
 static void run_case(void **state) {
     test_case *c = *state;
     tu_arena_init(&c->arena, TU_LIMIT_OBJECT_ARENA);
@@ -200,6 +230,7 @@ static void run_case(void **state) {
         complain(c, "suspect differs");
     expect_changes(c, tu_value_get(expect, "changes"), j->changes, j->change_count);
     expect_changes(c, tu_value_get(expect, "quiet"), j->quiet, j->quiet_count);
+    judge_without_memory(c);
 }
 
 static int close_case(void **state) {

@@ -151,8 +151,8 @@ static void sealing_leaves_nothing_readable_whatever_the_shape(void **state) {
         "data: {a: 7331}",
         "stringData: {a: hunter2}",
         "stringData: hunter2",
-        "metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: "
-        "'{\"data\":\"hunter2\"}'}}",
+        ("metadata: {annotations: {kubectl.kubernetes.io/last-applied-configuration: "
+         "'{\"data\":\"hunter2\"}'}}"),
     };
     describe(f, SECRET);
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
