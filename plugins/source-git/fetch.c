@@ -82,10 +82,10 @@ static tu_rc deliver(tu_git_work *w, git_repository *repository, git_commit *com
     return rc != TU_OK ? rc : tu_git_files_emit(w, repository, &o->files);
 }
 
-static tu_rc fetch_local(tu_git_work *w, order *o) {
+static tu_rc fetch_local(tu_instance *i, tu_git_work *w, order *o) {
     git_repository *repository = NULL;
     git_commit *commit = NULL;
-    tu_rc rc = tu_git_local_open(w, &repository);
+    tu_rc rc = tu_git_local_open(i, w, &repository);
     if (rc == TU_OK) {
         int error = git_commit_lookup(&commit, repository, &o->revision);
         rc = error == 0 ? deliver(w, repository, commit, o)
@@ -95,7 +95,6 @@ static tu_rc fetch_local(tu_git_work *w, order *o) {
                  : tu_git_fail_store(w, o->hex);
     }
     git_commit_free(commit);
-    git_repository_free(repository);
     return rc;
 }
 
@@ -257,7 +256,7 @@ tu_rc tu_git_fetch(tu_instance *i, tu_git_work *w, tu_str revision, tu_str path)
         return tu_git_fail(w, TU_EUNAVAILABLE, "memory", "out of memory");
     }
     if (read_order(w, revision, path, o) == TU_OK) {
-        (void)(i->settings.address.scheme == TU_GIT_LOCAL ? fetch_local(w, o)
+        (void)(i->settings.address.scheme == TU_GIT_LOCAL ? fetch_local(i, w, o)
                                                           : fetch_remote(i, w, o));
     }
     tu_git_files_done(&o->files);

@@ -14,12 +14,13 @@
 #include "source.h"
 #include "tree.h"
 
-tu_rc tu_git_local_open(tu_git_work *w, git_repository **ret) {
+void tu_git_local_close(tu_git_local *l) {
+    git_repository_free(l->repository);
+    *l = (tu_git_local){0};
+}
+
+static tu_rc fail_open(tu_git_work *w, int error) {
     const char *path = w->settings->address.path;
-    int error = git_repository_open_ext(ret, path, GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
-    if (error == 0) {
-        return TU_OK;
-    }
     struct stat s;
     if (stat(path, &s) != 0) {
         return tu_git_fail(w, errno == EACCES ? TU_EDENIED : TU_ENOTFOUND, "not-found",
@@ -37,7 +38,29 @@ tu_rc tu_git_local_open(tu_git_work *w, git_repository **ret) {
     return w->rc;
 }
 
-/* All refs of a local repository, with tags followed as a server would list them. */
+tu_rc tu_git_local_open(tu_instance *i, tu_git_work *w, git_repository **ret) {
+    tu_git_local *l = &i->local;
+    struct stat s;
+    if (l->repository != NULL && (stat(git_repository_path(l->repository), &s) != 0 ||
+                                  s.st_dev != l->device || s.st_ino != l->inode)) {
+        tu_git_local_close(l);
+    }
+    if (l->repository == NULL) {
+        int error = git_repository_open_ext(&l->repository, w->settings->address.path,
+                                            GIT_REPOSITORY_OPEN_NO_SEARCH, NULL);
+        if (error != 0) {
+            return fail_open(w, error);
+        }
+        if (stat(git_repository_path(l->repository), &s) == 0) {
+            l->device = s.st_dev;
+            l->inode = s.st_ino;
+        }
+    }
+    *ret = l->repository;
+    return TU_OK;
+}
+
+/* Branches and tags of a local repository, tags followed as a server would list them. */
 static tu_rc list_local(tu_git_work *w, git_repository *repository, tu_git_refs *ret) {
     git_reference_iterator *iterator = NULL;
     git_reference *ref = NULL;
@@ -46,6 +69,10 @@ static tu_rc list_local(tu_git_work *w, git_repository *repository, tu_git_refs 
     }
     size_t room = 0;
     while (w->rc == TU_OK && git_reference_next(&ref, iterator) == 0) {
+        if (!git_reference_is_branch(ref) && !git_reference_is_tag(ref)) {
+            git_reference_free(ref);
+            continue;
+        }
         if (ret->n == room) {
             room = room == 0 ? 64 : room * 2;
             tu_git_ref *bigger =
@@ -74,13 +101,13 @@ static tu_rc list_local(tu_git_work *w, git_repository *repository, tu_git_refs 
     return w->rc;
 }
 
-tu_rc tu_git_local_resolve(tu_git_work *w) {
+tu_rc tu_git_local_resolve(tu_instance *i, tu_git_work *w) {
     git_repository *repository = NULL;
     git_reference *head = NULL;
     git_commit *commit = NULL;
     tu_git_refs refs = {0};
     tu_git_choice choice;
-    tu_rc rc = tu_git_local_open(w, &repository);
+    tu_rc rc = tu_git_local_open(i, w, &repository);
     rc = rc != TU_OK ? rc : list_local(w, repository, &refs);
     if (rc == TU_OK) {
         if (git_repository_head(&head, repository) == 0) {
@@ -95,12 +122,11 @@ tu_rc tu_git_local_resolve(tu_git_work *w) {
         rc = tu_git_fail_store(w, choice.name);
     }
     rc = rc != TU_OK ? rc : tu_git_emit_revision(w, &choice.id, choice.name, commit);
-    for (size_t i = 0; i < refs.n; i++) {
-        free((char *)(uintptr_t)refs.items[i].name);
+    for (size_t k = 0; k < refs.n; k++) {
+        free((char *)(uintptr_t)refs.items[k].name);
     }
     free(refs.items);
     git_commit_free(commit);
     git_reference_free(head);
-    git_repository_free(repository);
     return rc;
 }

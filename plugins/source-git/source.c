@@ -121,7 +121,7 @@ static tu_rc source_resolve(tu_instance *i, tu_call *c) {
             (void)tu_git_emit_revision(&w, &id, i->settings.name, NULL);
         }
     } else if (i->settings.address.scheme == TU_GIT_LOCAL) {
-        (void)tu_git_local_resolve(&w);
+        (void)tu_git_local_resolve(i, &w);
     } else {
         (void)list_remote(&w, true);
     }
@@ -132,11 +132,10 @@ static tu_rc source_probe(tu_instance *i, tu_call *c) {
     tu_git_work w = work_for(i, c);
     git_repository *repository = NULL;
     if (i->settings.address.scheme == TU_GIT_LOCAL) {
-        (void)tu_git_local_open(&w, &repository);
+        (void)tu_git_local_open(i, &w, &repository);
     } else {
         (void)list_remote(&w, false);
     }
-    git_repository_free(repository);
     return tu_git_report(&w);
 }
 
@@ -172,6 +171,7 @@ static void source_destroy(tu_instance *i) {
         tu_git_remove_tree(i->temporary);
         free(i->temporary);
     }
+    tu_git_local_close(&i->local);
     tu_git_settings_done(&i->settings);
     free(i);
 }

@@ -483,7 +483,9 @@ END
     shows "local: a shallow clone can be read" '"path":"run"'
     git -C "$T/shallow" sparse-checkout set apps 2>/dev/null; git -C "$T/shallow" config core.repositoryformatversion 1
     git -C "$T/shallow" config extensions.worktreeConfig true
+    export LSAN_OPTIONS=detect_leaks=0 # libgit2 1.5 leaks when it reads extensions (source.h)
     drive "$(config "$T/shallow")" fetch "$second" run
+    unset LSAN_OPTIONS
     shows "local: a sparse checkout hides nothing" '"path":"run"'
     if [ "$(id -u)" = 0 ]; then
         cp -r "$T/srv/shop.git" "$T/srv/foreign.git"; chown -R 65534 "$T/srv/foreign.git"

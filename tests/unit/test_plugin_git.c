@@ -130,6 +130,32 @@ static void a_new_commit_is_a_new_revision_and_the_old_one_stays_readable(void *
     assert_true(test_records_have(&f->records, "kind: Role"));
 }
 
+static void a_repository_may_be_repacked_and_replaced_between_calls(void **state) {
+    fixture *f = *state;
+    char first[41], second[41], third[41];
+    use(f, "");
+    resolve(f, first);
+    GIT(f, "commit", "-q", "--allow-empty", "-m", "second");
+    GIT(f, "gc", "-q", "--prune=now");
+    resolve(f, second);
+    assert_string_not_equal(first, second);
+    expect(f, tu_call_fetch(f->use, tu_str_c(first), TU_S(""), &f->call, &f->error), TU_OK, NULL);
+    test_records_clear(&f->records);
+    char old[300], away[300];
+    (void)snprintf(old, sizeof old, "%s/.git", f->folder.path);
+    (void)snprintf(away, sizeof away, "%s/away", f->folder.path);
+    assert_int_equal(rename(old, away), 0);
+    expect(f, tu_call_resolve(f->use, &f->call, &f->error), TU_ENOTFOUND, "no Git repository");
+    tu_error_free(f->error);
+    f->error = NULL;
+    GIT(f, "init", "-q");
+    GIT(f, "add", "top.yaml");
+    GIT(f, "commit", "-q", "-m", "another repository");
+    resolve(f, third);
+    expect(f, tu_call_fetch(f->use, tu_str_c(third), TU_S(""), &f->call, &f->error), TU_OK, NULL);
+    assert_true(test_records_have(&f->records, "another repository"));
+}
+
 static void a_branch_that_is_gone_is_told_with_those_that_are_there(void **state) {
     fixture *f = *state;
     use(f, ", branch: mian");
@@ -190,6 +216,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_revision_and_its_files_reach_the_core, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_new_commit_is_a_new_revision_and_the_old_one_stays_readable, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_repository_may_be_repacked_and_replaced_between_calls,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_branch_that_is_gone_is_told_with_those_that_are_there,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_cancelled_call_ends_as_cancelled, set_up, tear_down),
