@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "plugin/internal.h"
 
-static char *text(tu_str s) {
+char *tu_text_copy(tu_str s) {
     char *copy = tu_xmalloc(s.n + 1);
     if (s.n)
         memcpy(copy, s.p, s.n);
@@ -100,7 +100,7 @@ tu_rc tu_plugin_use_new(const tu_library *l, tu_plugin_kind kind, const tu_use *
     u->kind = kind;
     u->table = l->tables[kind];
     u->common = tu_table_common(u->table);
-    u->name = text(use->name);
+    u->name = tu_text_copy(use->name);
     u->title = title(kind, u->name);
     if (l->plugin->thread_model == TU_THREADS_INSTANCE)
         u->gate = tu_gate_new();

@@ -17,6 +17,9 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/buf.h"
 #include "plugin/host.h"
@@ -93,6 +96,11 @@ typedef struct tu_secret {
 tu_rc tu_secret_open(const tu_secret *s, tu_needles *k, void (*use)(void *arg, tu_str value),
                      void *arg, bool *ret_loose, tu_error **error);
 void tu_secret_done(tu_secret *s);
+
+/* --- instance.c: a NUL-terminated copy; ends the process when memory is exhausted (base/mem.h) ---
+ */
+
+char *tu_text_copy(tu_str s);
 
 /* --- settings.c ------------------------------------------------------------------------------- */
 

@@ -25,7 +25,7 @@ typedef struct folders {
 
 static void add_folder(folders *f, const char *path, size_t n) {
     if (n && f->n < FOLDERS_LIMIT)
-        f->items[f->n++] = strndup(path, n);
+        f->items[f->n++] = tu_text_copy((tu_str){path, n});
 }
 
 static void folders_done(folders *f) {

@@ -150,14 +150,12 @@ static tu_rc refuse(const tu_use *use, const found *f, const tu_value *at, tu_er
 }
 
 char *tu_beside_config(const char *config, tu_str path) {
-    _cleanup_(tu_freep) char *file = tu_xmalloc(path.n + 1);
+    _cleanup_(tu_freep) char *file = tu_text_copy(path);
     const char *slash = config ? strrchr(config, '/') : NULL;
-    memcpy(file, path.p, path.n);
-    file[path.n] = '\0';
     if (*file == '/' || !slash)
         return TU_TAKE(file);
-    _cleanup_(tu_freep) char *folder = strndup(config, (size_t)(slash - config) + 1);
-    return folder ? tu_path_join(folder, file) : TU_TAKE(file);
+    _cleanup_(tu_freep) char *folder = tu_text_copy((tu_str){config, (size_t)(slash - config) + 1});
+    return tu_path_join(folder, file);
 }
 
 /* Fills in s, or says what is wrong and where. */
@@ -198,7 +196,7 @@ static tu_rc read_reference(const tu_use *use, const found *f, tu_secret *s, tu_
                       "this is no name of an environment variable (letters, digits and _)");
     s->property = tu_xstrdup(f->path);
     if (tu_str_is(m->key, "env"))
-        s->env = strndup(text.p, text.n);
+        s->env = tu_text_copy(text);
     else
         s->file = tu_beside_config(use->place.file, text);
     return TU_OK;
