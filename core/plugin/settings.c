@@ -12,7 +12,6 @@
  * To add a kind of reference: `read_reference`, and a way to open it in secret.c.
  */
 #include "base/file.h"
-#include "base/limits.h"
 #include "base/mem.h"
 #include "plugin/internal.h"
 #include "value/json.h"
@@ -66,7 +65,8 @@ typedef struct found {
 typedef struct search {
     found *items;
     size_t n;
-    tu_buf path;
+    char path[PATH_LIMIT]; /* of where the search is; cut when it is longer */
+    size_t path_n;
 } search;
 
 static void add_found(search *s, tu_value *v) {
@@ -77,7 +77,7 @@ static void add_found(search *s, tu_value *v) {
         return;
     s->items = tu_xrealloc(s->items, (s->n + 1) * sizeof *s->items);
     s->items[s->n].value = v;
-    snprintf(s->items[s->n].path, PATH_LIMIT, "%s", tu_buf_c(&s->path));
+    memcpy(s->items[s->n].path, s->path, PATH_LIMIT);
     s->n++;
 }
 
@@ -86,11 +86,13 @@ static void find(search *s, const tu_value *schema, tu_value *v);
 /* Goes on at path + before + name + after. */
 static void find_below(search *s, const tu_value *schema, tu_value *v, const char *before,
                        tu_str name, const char *after) {
-    size_t n = s->path.n;
-    tu_buf_addf(&s->path, "%s%.*s%s", before, TU_P(name), after);
+    size_t n = s->path_n;
+    int added = snprintf(s->path + n, PATH_LIMIT - n, "%s%.*s%s", before, TU_P(name), after);
+    if (added > 0)
+        s->path_n = n + (size_t)added < PATH_LIMIT ? n + (size_t)added : PATH_LIMIT - 1;
     find(s, schema, v);
-    s->path.n = n;
-    s->path.p[n] = '\0';
+    s->path_n = n;
+    s->path[n] = '\0';
 }
 
 static void find(search *s, const tu_value *schema, tu_value *v) {
@@ -119,14 +121,12 @@ static void find(search *s, const tu_value *schema, tu_value *v) {
 }
 
 static void find_all(search *s, const tu_value *schema, tu_value *config) {
-    *s = (search){.path = TU_BUF_INIT(TU_LIMIT_CONFIG_BYTES)};
-    tu_buf_add_c(&s->path, WHERE);
+    *s = (search){.path = WHERE, .path_n = sizeof WHERE - 1};
     find(s, schema, config);
 }
 
 static void search_done(search *s) {
     free(s->items);
-    tu_buf_done(&s->path);
 }
 
 /* --- references ------------------------------------------------------------------------------- */

@@ -345,6 +345,37 @@ static void an_instance_that_is_refused_says_why(void **state) {
     }
 }
 
+/* Every allocation fails once: the call fails with a class and words, or succeeds, and the next one
+ * works. */
+static void a_call_survives_running_out_of_memory(void **state) {
+    static const char *const words[] = {"meta {\"message\":\"m\",\"n\":[1,2]}",
+                                        "fail -6",
+                                        "fail-twice",
+                                        "say hello",
+                                        "result -3",
+                                        "meta {",
+                                        "config"};
+    tu_plugin_use *u = puppet("puppet-parallel");
+    (void)state;
+    for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
+        seen s = {0};
+        tu_error *plain = NULL;
+        tu_rc expected = list(u, words[w], &s, &plain);
+        tu_error_free(plain);
+        for (size_t n = 1; n < 50; n++) {
+            tu_error *error = NULL;
+            tu_mem_fail_after(n);
+            tu_rc rc = list(u, words[w], &s, &error);
+            tu_mem_fail_after(0);
+            assert_true(rc == expected || rc == TU_EINTERNAL);
+            assert_true(rc == TU_OK ? error == NULL : error != NULL && *tu_error_text(error));
+            tu_error_free(error);
+            assert_int_equal(list(u, words[w], &s, NULL), expected);
+        }
+    }
+    tu_plugin_use_free(u);
+}
+
 /* --- cancelling and deadlines ----------------------------------------------------------------- */
 
 /* A call on a thread of its own that reports when it is inside the plugin and can be held there. */
@@ -582,6 +613,7 @@ int main(void) {
         TEST(what_a_plugin_logs_names_the_use),
         TEST(scratch_is_private_and_absolute),
         TEST(an_instance_that_is_refused_says_why),
+        TEST(a_call_survives_running_out_of_memory),
         TEST(one_cancel_stops_all_calls_that_block_in_poll),
         TEST(a_signal_handler_may_cancel),
         TEST(a_call_knows_its_deadline),

@@ -233,6 +233,36 @@ static void a_handle_that_was_not_given_opens_nothing(void **state) {
     free(b);
 }
 
+/* Every allocation fails once: mistakes are still told as mistakes, and nothing is lost but that
+ * try. */
+static void checking_and_creating_survive_running_out_of_memory(void **state) {
+    static const char yaml[] = "{level: 3, token: {env: TEST_TOKEN}, list: [{key: {file: /x}}], "
+                               "where: a, more: {a: plain}}";
+    (void)state;
+    for (size_t n = 1; n < 200; n++) {
+        tu_errors errors = {0};
+        tu_error *error = NULL;
+        tu_plugin_use *u = NULL;
+        test_use t;
+        test_use_read(&t, "test", yaml);
+        tu_mem_fail_after(n);
+        tu_library_check_config(puppet(), &t.use, &t.arena, &errors);
+        tu_mem_fail_after(0);
+        assert_true(errors.n >= 1);
+        tu_errors_done(&errors);
+        test_use_done(&t);
+        test_use_read(&t, "test", "{level: 3, token: {env: TEST_TOKEN}, where: a}");
+        tu_mem_fail_after(n);
+        tu_rc rc = tu_plugin_use_new(puppet(), TU_KIND_TARGET, &t.use, NULL, &u, &error);
+        tu_mem_fail_after(0);
+        assert_true(rc == TU_OK || rc == TU_EINTERNAL);
+        assert_true((rc == TU_OK) == (u != NULL));
+        tu_plugin_use_free(u);
+        tu_error_free(error);
+        test_use_done(&t);
+    }
+}
+
 /* --- secrets stay secret ---------------------------------------------------------------------- */
 
 static void a_plugin_that_tells_its_secret_is_not_heard(void **state) {
@@ -323,6 +353,7 @@ int main(void) {
         TEST(a_secret_that_is_not_there_denies_the_call_and_is_named),
         TEST(a_secret_file_that_everybody_can_read_is_told_once),
         TEST(a_handle_that_was_not_given_opens_nothing),
+        TEST(checking_and_creating_survive_running_out_of_memory),
         TEST(spellings_of_a_secret_are_found_too),
         TEST(a_secret_of_one_instance_is_scrubbed_from_another),
         TEST(a_plugin_that_tells_its_secret_is_not_heard),
