@@ -255,6 +255,7 @@ static bool prepare(kube_transfer *t, const tu_instance *k) {
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_MAXLIFETIME_CONN, CONNECTION_LIFE_S);
+    curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 300L); /* a pod's ca.crt is rotated in place */
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 256L * 1024);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "trueup/" TRUEUP_VERSION);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->detail);

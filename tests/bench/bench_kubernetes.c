@@ -5,7 +5,7 @@
  *   bench_kubernetes CONFIG list GROUP/VERSION/KIND...          objects, bytes, milliseconds;
  * repeated 5 times bench_kubernetes CONFIG show CALL [ARGUMENT...]             discover | describe
  * KIND | list SELECTOR | get IDENTITY | apply OBJECT OPTIONS | patch IDENTITY PATCH OPTIONS |
- * remove IDENTITY OPTIONS | watch SELECTOR (10 s) CONFIG is the target's configuration as JSON.
+ * remove IDENTITY OPTIONS | watch SELECTOR (BENCH_WATCH_S seconds, 10) CONFIG is the target's configuration as JSON.
  * tests/bench/list-10k.sh fills a server and compares with curl.
  */
 #include "../support/kube_host.h"
@@ -58,7 +58,7 @@ static int bench_list(kube_plugin *p, tu_call *c, int argc, char **argv) {
 }
 
 static void *cancel_soon(void *arg) {
-    struct timespec t = {10, 0};
+    struct timespec t = {getenv("BENCH_WATCH_S") ? strtol(getenv("BENCH_WATCH_S"), NULL, 10) : 10, 0};
     nanosleep(&t, NULL);
     kube_call_cancel(arg);
     return NULL;
