@@ -2,12 +2,11 @@
  * compare/equal.c: are two values the same under a type? (kubernetes-drift.md section 2, "Typed
  * equality")
  *
- *     number          by value, int == float            quantity        by exact number
- *     instant         to the second                     microtime       to the microsecond
- *     duration        by nanoseconds                    base64          by the bytes
- *     int-or-string   "80" is not 80                    everything else as JSON
- *     atomic list     item by item, in order            map             member by member, null is
- * as good as absent
+ *     number          by value, int == float     quantity    by exact number
+ *     instant         to the second              microtime   to the microsecond
+ *     duration        by nanoseconds             base64      by the bytes
+ *     int-or-string   "80" is not 80             map         by members, null is as good as absent
+ *     atomic list     by items, in order         the rest    as JSON
  *
  * The answer has three grades. TU_WITHIN is for what a server does to a value without anybody's
  * hand: a declared member filled in, an empty value left out, a quantity below milli rounded up.

@@ -5,8 +5,10 @@
  * are followed beside it:
  *
  *     desired   map ---- member ---- list ---- item
- *     predicted map ---- member ---- list ---- item      (where there is one, live is compared with
- * it, not with desired) live      map ---- member ---- list ---- item
+ *     predicted map ---- member ---- list ---- item
+ *     live      map ---- member ---- list ---- item
+ *
+ * Where there is a predicted object, live is compared with it and not with desired.
  *
  * What each node means is kubernetes-drift.md section 1.4: scalars and atomics are leaves; keyed
  * lists and sets are searched, not aligned; null and empty containers mostly ask for nothing. So

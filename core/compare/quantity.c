@@ -1,8 +1,8 @@
 /*
  * compare/quantity.c: quantities as exact numbers.
  *
- *     quantity = [sign] digits ["." digits] [suffix]     suffix = n u m "" k M G T P E | Ki Mi Gi
- * Ti Pi Ei | e|E [sign] digits
+ *     quantity = [sign] digits ["." digits] [suffix]
+ *     suffix   = n u m k M G T P E | Ki Mi Gi Ti Pi Ei | e|E [sign] digits
  *
  * Never by canonical text: the server keeps "1.500", "+1", "5.", "01" and "1E3" as written
  * (kubernetes-drift.md section 0, point 6). The number is built up limb by limb with carry;

@@ -3,11 +3,10 @@
  * desired.
  *
  * Sealing must leave nothing readable, whatever shape the object has. So a pattern also seals
- *   - everything below the place that it names (a map where a string was expected),
- *   - a scalar that stands where a map or list on the way should be ({"data": "hunter2"} under
- * "/data/<star>"),
- *   - the annotation in which client-side apply keeps a copy of the whole manifest, for every kind
- * with sensitive values.
+ *   - everything below the place that it names: a map where a string was expected,
+ *   - a scalar on the way, where a map should be: {"data": "hunter2"} under "/data/<star>",
+ *   - for every kind with sensitive values, the annotation that client-side apply writes: a copy of
+ *     the whole manifest.
  *
  * Base64 text is digested by the bytes that it stands for, so that two spellings of one secret are
  * equal.
