@@ -22,6 +22,7 @@
 #define TU_GIT_LIMIT_ADVERTISEMENT (128 * TU_GIT_MIB) /* the server's list of branches and tags */
 #define TU_GIT_LIMIT_REQUEST (16 * TU_GIT_MIB)        /* what is sent in one round of negotiation */
 #define TU_GIT_LIMIT_TRANSFER (8192 * TU_GIT_MIB)     /* what one fetch may bring */
+#define TU_GIT_LIMIT_OBJECTS 50000000u                /* objects that one fetch may bring */
 #define TU_GIT_LIMIT_KEY_BYTES 65536u                 /* an ssh private key */
 #define TU_GIT_LIMIT_KNOWN_HOSTS (4 * TU_GIT_MIB)     /* a known_hosts file */
 #define TU_GIT_LIMIT_STDERR 16384u                    /* what ssh may say */

@@ -46,6 +46,7 @@ static void start_library(void) {
     git_libgit2_opts(GIT_OPT_SET_EXTENSIONS, harmless, sizeof harmless / sizeof harmless[0]);
     /* only objects are read: another user's repository can do no harm */
     git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+    git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, (size_t)TU_GIT_LIMIT_OBJECTS);
     git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)(8 * TU_GIT_MIB));
     git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)(8 * TU_GIT_MIB));
     git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)(64 * TU_GIT_MIB));

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -168,6 +169,7 @@ int main(int argc, char **argv) {
             close(client);
             continue;
         }
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a connection that is held ends with the server */
         close(fd);
         char head[1000];
         if (strcmp(mode, "redirect") == 0) {
