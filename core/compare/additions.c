@@ -11,9 +11,9 @@
  * unless the entry is an applier's
  *
  * An applier is whoever wrote the object as a whole, before or beside us: kubectl create, kubectl
- * apply, helm install. Such a write is an Update, and an Update's entry holds the defaults too,
- * which are nobody's addition. An editor's entry is an Update as well, under a name that anybody
- * may choose. An entry is an applier's when
+ * apply, helm install, Argo CD. Such a write is an Update, and an Update's entry holds the defaults
+ * too, which are nobody's addition. An editor's entry is an Update as well, under a name that
+ * anybody may choose. An entry is an applier's when
  *
  *   - its name is none of kubectl's editing verbs (edit, patch, set, label, scale ...);
  *   - it holds at least half of S with the values of S: an editor holds only what it changed;
@@ -353,8 +353,7 @@ bool tu_find_additions(tu_bench *b) {
             continue; /* how we patched, or in another version: an apply doesn't take that away */
         if (e->fields->child_count == 0 || (e == b->ours && b->exact))
             continue;
-        if (class == TU_MANAGER_HUMAN || class == TU_MANAGER_UNKNOWN)
-            s.applier = tu_is_applier(b, e);
+        s.applier = class != TU_MANAGER_OURS && tu_is_applier(b, e);
         if (s.applier && read_copy(&s) != TU_OK)
             return false;
         spot root = {.theirs = e->fields, .desired = b->in->desired->fields};

@@ -135,6 +135,9 @@ SCENARIOS = [
     ("argocd", "what Argo CD applied is in sync; its tracking label is quiet", DEPLOYMENT,
      [("apply", DEPLOYMENT.replace("{app: cart}\nspec", "{app: cart, argocd.argoproj.io/instance: shop}\nspec"), "argocd-controller")],
      in_sync("observed", quiet=[change("added", "/metadata/labels/argocd.argoproj.io~1instance", "argocd-controller", "gitops")])),
+    ("argocd-client-side", "what Argo CD applied client-side is in sync, and defaults are not its additions", DEPLOYMENT,
+     [("csa", DEPLOYMENT.replace("{app: cart}\nspec", "{app: cart, argocd.argoproj.io/instance: shop}\nspec"), "argocd-controller")],
+     in_sync("observed", quiet=[change("added", "/metadata/labels/argocd.argoproj.io~1instance", "argocd-controller", "gitops")])),
     ("flux", "what Flux applied is in sync", DEPLOYMENT, [("apply", DEPLOYMENT, "kustomize-controller")], in_sync("observed", quiet=[])),
     ("create-then-ours", "trueup over kubectl create: proved, the defaults are nobody's additions", DEPLOYMENT,
      [("create", DEPLOYMENT), ours(PREPARED)], in_sync(quiet=[])),
@@ -309,7 +312,8 @@ class Server:
         if step[0] == "apply":
             self.run(kubectl, "apply", "--server-side", "--force-conflicts", "--field-manager=" + step[2], "-f-", text=step[1])
         elif step[0] == "csa":
-            self.run(kubectl, "apply", "-f-", text=step[1])
+            manager = ["--field-manager=" + step[2]] if len(step) > 2 else []
+            self.run(kubectl, "apply", "-f-", *manager, text=step[1])
         elif step[0] == "create":
             self.run(kubectl, "create", "-f-", text=step[1])
         elif step[0] == "wait":  # ownership has seconds: let the clock reach the next one
