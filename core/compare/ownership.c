@@ -183,7 +183,6 @@ tu_rc tu_path_set_parse(tu_arena *a, const tu_value *fields_v1, tu_path_set **re
 
 typedef struct {
     tu_arena *arena;
-    const tu_kind *kind;
     tu_error **error;
 } maker;
 
@@ -261,8 +260,7 @@ static tu_rc make_node(maker *m, const tu_schema_type *t, const tu_value *v, con
     bool map =
         v->type == TU_MAP && !t->atomic && (t->type == TU_TYPE_MAP || t->type == TU_TYPE_ANY);
     if (list)
-        return list && v->list.n ? make_list(m, t, v, place, node)
-                                 : TU_OK; /* an empty one owns nothing */
+        return v->list.n ? make_list(m, t, v, place, node) : TU_OK; /* an empty one owns nothing */
     if (map && v->map.n)
         return make_map(m, t, v, place, node);
     node->member = true;
@@ -271,7 +269,7 @@ static tu_rc make_node(maker *m, const tu_schema_type *t, const tu_value *v, con
 
 tu_rc tu_path_set_of(tu_arena *a, const tu_kind *k, const tu_value *object, tu_path_set **ret,
                      tu_error **error) {
-    maker m = {.arena = a, .kind = k, .error = error};
+    maker m = {.arena = a, .error = error};
     tu_path_set *root = tu_arena_zalloc(a, sizeof(*root));
     if (!root)
         return tu_error_memory(error);
