@@ -16,6 +16,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,6 +268,37 @@ static bool may_follow(CURLU *from, CURLU *to) {
     return same[1] && ((same[0] && same[2]) || upgrade);
 }
 
+/* --- SIGPIPE ---------------------------------------------------------------------------------- */
+
+/*
+ * Writing to a connection that the peer has closed raises SIGPIPE (OpenSSL writes with plain
+ * write()), which ends a process that doesn't ignore it. Signals are the process's business and not
+ * a plugin's, so it is kept from this thread only, and only while curl works.
+ */
+typedef struct quiet {
+    sigset_t before;
+    bool was_pending;
+} quiet;
+
+static void quiet_begin(quiet *q) {
+    sigset_t pipe, pending;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigpending(&pending);
+    q->was_pending = sigismember(&pending, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &q->before);
+}
+
+static void quiet_end(const quiet *q) {
+    static const struct timespec now = {0, 0};
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    while (!q->was_pending && sigtimedwait(&pipe, NULL, &now) < 0 && errno == EINTR)
+        ;
+    pthread_sigmask(SIG_SETMASK, &q->before, NULL);
+}
+
 /* --- the client ------------------------------------------------------------------------------- */
 
 static void init_curl(void) {
@@ -310,7 +342,10 @@ tu_rc tu_http_new(const tu_http_options *o, tu_http **ret, tu_http_error *error)
 void tu_http_free(tu_http *h) {
     if (!h)
         return;
-    curl_multi_cleanup(h->multi);
+    quiet q;
+    quiet_begin(&q);
+    curl_multi_cleanup(h->multi); /* says goodbye to the connections that are kept open */
+    quiet_end(&q);
     free(h->ca_file);
     free(h->cert_file);
     free(h->key_file);
@@ -431,7 +466,7 @@ static void set_body(tu_http_exchange *x, CURL *easy) {
 
 static tu_rc set_headers(tu_http_exchange *x, CURL *easy, tu_http_error *error) {
     /* curl's own additions that nobody asked for */
-    static const char *const quiet[] = {"Expect:", "Content-Type:"};
+    static const char *const unwanted[] = {"Expect:", "Content-Type:"};
     const char *const *given = x->request.headers;
     bool has_type = false;
 
@@ -443,7 +478,7 @@ static tu_rc set_headers(tu_http_exchange *x, CURL *easy, tu_http_error *error) 
     for (size_t i = 0; i < 2 || (given && given[i - 2]); i++) {
         if (i == 1 && has_type)
             continue;
-        struct curl_slist *list = curl_slist_append(x->headers, i < 2 ? quiet[i] : given[i - 2]);
+        struct curl_slist *list = curl_slist_append(x->headers, i < 2 ? unwanted[i] : given[i - 2]);
         if (!list)
             return out_of_memory(error);
         x->headers = list;
@@ -476,6 +511,9 @@ static tu_rc start(tu_http_exchange *x, tu_http_error *error) {
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    /* A cancelled call must not wait for a resolver that hangs: its thread is left to end by
+     * itself. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)h->connect_timeout_ms);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
@@ -498,10 +536,13 @@ static tu_rc start(tu_http_exchange *x, tu_http_error *error) {
 }
 
 static void stop(tu_http_exchange *x) {
+    quiet q;
+    quiet_begin(&q);
     if (x->easy) {
         curl_multi_remove_handle(x->client->multi, x->easy);
         curl_easy_cleanup(x->easy);
     }
+    quiet_end(&q);
     curl_slist_free_all(x->headers);
     x->easy = NULL;
     x->headers = NULL;
@@ -533,6 +574,7 @@ static tu_rc step(tu_http_exchange *x, bool wait, tu_http_error *error) {
     struct curl_waitfd cancel = {.fd = -1, .events = CURL_WAIT_POLLIN};
     int64_t nap = POLL_MS;
     int running;
+    quiet q;
     char origin[300];
 
     if (r->call && r->host->cancelled(r->call))
@@ -550,7 +592,10 @@ static tu_rc step(tu_http_exchange *x, bool wait, tu_http_error *error) {
             cancel.fd = r->host->cancel_fd(r->call);
         curl_multi_poll(x->client->multi, &cancel, cancel.fd >= 0, (int)nap, NULL);
     }
-    if (curl_multi_perform(x->client->multi, &running) != CURLM_OK)
+    quiet_begin(&q);
+    CURLMcode done = curl_multi_perform(x->client->multi, &running);
+    quiet_end(&q);
+    if (done != CURLM_OK)
         return refuse(error, TU_EINTERNAL, "transfer", "the HTTP library failed");
     collect_results(x->client);
     return TU_OK;
@@ -682,7 +727,10 @@ tu_rc tu_http_read(tu_http_exchange *x, char *out, size_t room, size_t *ret_n,
         if (x->paused) {
             x->paused = false;
             wait = false;
+            quiet q;
+            quiet_begin(&q);
             curl_easy_pause(x->easy, CURLPAUSE_CONT); /* may call on_body at once */
+            quiet_end(&q);
             if (x->at < x->n)
                 break;
         }

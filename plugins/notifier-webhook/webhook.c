@@ -73,6 +73,10 @@ static tu_rc create(const tu_host *host, tu_call *call, tu_str config, tu_instan
                          &i->http, &error);
     }
     if (rc == TU_OK) {
+        if (i->settings.insecure_skip_verify)
+            host->log(call, TU_LOG_WARN,
+                      str("tls.insecureSkipVerify is set: anybody on the way can read and answer"),
+                      str(""));
         *out = i;
         return TU_OK;
     }

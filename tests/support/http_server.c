@@ -14,6 +14,7 @@
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +212,10 @@ static void take_bytes(http_server *s) {
 
 static void *serve(void *arg) {
     http_server *s = arg;
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE); /* SSL_write() to a client that has gone */
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
     for (;;) {
         struct pollfd fds[3] = {
             {s->wake[0], POLLIN, 0}, {s->listener, POLLIN, 0}, {s->connection, POLLIN, 0}};

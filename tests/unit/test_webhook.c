@@ -329,6 +329,7 @@ static void a_certificate_is_trusted_only_when_it_is_named(void **state) {
     assert_int_equal(http_server_count(s), 0);
     assert_int_equal(send_to(known, NULL), TU_OK);
     assert_int_equal(send_to(loose, NULL), TU_OK);
+    assert_contains(test_log_text(), "insecureSkipVerify is set");
     assert_int_equal(http_server_count(s), 2);
     tu_error_free(error);
     error = NULL;
