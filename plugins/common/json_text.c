@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/yaml_scalar.h"
+
 const char *manifest_duplicate_key(const cJSON *map);
 
 typedef struct reader {
@@ -89,6 +91,8 @@ static cJSON *read_number(reader *r) {
     }
     if (!fine)
         return broken(r, "not a JSON number");
+    if (r->at - begin >= YAML_NUMBER_BYTES - 16)
+        return broken(r, "a number of more than %d digits", YAML_NUMBER_BYTES - 16);
     char *text = strndup(r->text.p + begin, r->at - begin);
     cJSON *value = text ? cJSON_CreateRaw(text) : NULL;
     free(text);

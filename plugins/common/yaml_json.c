@@ -166,7 +166,7 @@ static cJSON *compose_scalar(composer *c, const yaml_event_t *event) {
     }
     if (!plain)
         return cJSON_CreateString(text);
-    char number[64];
+    char number[YAML_NUMBER_BYTES];
     switch (yaml_scalar_read(text, number, sizeof number)) {
     case YAML_SCALAR_NULL:
         return cJSON_CreateNull();

@@ -101,7 +101,7 @@ yaml_scalar yaml_scalar_read(const char *text, char *number, size_t room) {
     const char *s = text + (text[0] == '-' || text[0] == '+');
     if (!isdigit((unsigned char)s[0]) && s[0] != '.')
         return YAML_SCALAR_STRING;
-    char plain[64];
+    char plain[YAML_NUMBER_BYTES - 8];
     size_t n = 0;
     for (const char *p = s; *p; p++)
         if (*p != '_') {

@@ -16,7 +16,12 @@ typedef enum {
     YAML_SCALAR_NOT_JSON /* .inf, .nan */
 } yaml_scalar;
 
-/* number: the JSON text where it is a number; what doesn't fit there is a string. */
+/* Longer numbers are texts in YAML and errors in JSON: nobody means one, and doubles end at 309
+ * digits. */
+#define YAML_NUMBER_BYTES 400
+
+/* number: YAML_NUMBER_BYTES of room; the JSON text where it is a number; what doesn't fit there is
+ * a string. */
 yaml_scalar yaml_scalar_read(const char *text, char *number, size_t room);
 
 #endif

@@ -19,7 +19,7 @@
 /* Safe without quotes: begins with a letter, '_' or '/' (or is a number-like word that no reader
  * takes for one), has no character that means something, and isn't a word like yes or null. */
 static bool is_plain(const char *s) {
-    char number[64];
+    char number[YAML_NUMBER_BYTES];
     if (!*s || yaml_scalar_read(s, number, sizeof number) != YAML_SCALAR_STRING)
         return false;
     bool digits = isdigit((unsigned char)s[0]);
