@@ -14,6 +14,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 #include <time.h>
 
 #define IDLE_SESSIONS 4
+#define LOCK_POLL_MS 5 /* only while another call reads a document or runs a login program */
 #define CONNECT_TIMEOUT_MS 10000L
 #define CONNECTION_LIFE_S 3600L /* certificates and load balancers change */
 #define PEER_TIMEOUT_MS 30000u
@@ -36,6 +38,21 @@ int64_t kube_now_ms(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+tu_rc kube_lock(pthread_mutex_t *lock, const tu_host *host, tu_call *call, kube_error *error) {
+    while (pthread_mutex_trylock(lock) != 0) {
+        int64_t deadline = host->deadline_ms(call);
+        struct pollfd cancel = {host->cancel_fd(call), POLLIN, 0};
+        if (host->cancelled(call))
+            return kube_error_set(error, TU_ECANCELLED, "cancelled",
+                                  "cancelled while another call was at work");
+        if (deadline >= 0 && kube_now_ms() >= deadline)
+            return kube_error_set(error, TU_ETIMEOUT, "timeout",
+                                  "another call was at work for too long");
+        poll(&cancel, 1, LOCK_POLL_MS);
+    }
+    return TU_OK;
 }
 
 kube_session *kube_session_open(tu_instance *k) {

@@ -262,7 +262,12 @@ static tu_rc add(reading *r, kube_resource *e) {
 static tu_rc emit_kind(reading *r, kube_resource *e) {
     KUBE_TEXT meta = {0};
     char hash[160];
-    kube_openapi_hash(r->k, e->group, e->version, hash, sizeof(hash));
+    kube_error error;
+    tu_rc rc = kube_openapi_hash(r->k, r->call, e->group, e->version, hash, sizeof(hash), &error);
+    if (rc != TU_OK) {
+        resource_free(e);
+        return rc;
+    }
     kube_text_string(&meta, "{\"group\":");
     kube_text_quote(&meta, kube_str(e->group));
     kube_text_string(&meta, ",\"version\":");
@@ -279,7 +284,7 @@ static tu_rc emit_kind(reading *r, kube_resource *e) {
     kube_text_string(&meta, "],\"hash\":");
     kube_text_quote(&meta, kube_str(hash));
     kube_text_string(&meta, "}");
-    tu_rc rc = add(r, e);
+    rc = add(r, e);
     if (rc != TU_OK || meta.failed)
         return TU_EINTERNAL;
     return r->k->host->emit(r->call, TU_REC_KIND, 0, kube_text_str(&meta), (tu_str){0});

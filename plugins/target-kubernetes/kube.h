@@ -160,6 +160,9 @@ tu_rc kube_session_step(kube_session *s, tu_call *call, int64_t until_ms, kube_e
 /* One request from begin to end, logging in again once after 401. TU_OK for any 2xx. */
 tu_rc kube_request(tu_instance *k, tu_call *call, kube_transfer *t, kube_error *error);
 int64_t kube_now_ms(void);
+/* Takes a lock that may be held over a request or a login program of another call; gives up when
+ * this call is cancelled or its time is up. */
+tu_rc kube_lock(pthread_mutex_t *lock, const tu_host *host, tu_call *call, kube_error *error);
 
 /* --- answer.c ------------------------------------------------------------------------------ */
 
@@ -200,9 +203,9 @@ kube_openapi *kube_openapi_new(void);
 void kube_openapi_free(kube_openapi *o);
 /* Reads the index again. Failing is no error of discovery: hashes are empty then. */
 tu_rc kube_openapi_refresh(tu_instance *k, tu_call *call, kube_error *error);
-/* The hash of a group version's document; "" when unknown. */
-void kube_openapi_hash(tu_instance *k, const char *group, const char *version, char *ret,
-                       size_t size);
+/* The hash of a group version's descriptions; "" when unknown. */
+tu_rc kube_openapi_hash(tu_instance *k, tu_call *call, const char *group, const char *version,
+                        char *ret, size_t size, kube_error *error);
 tu_rc kube_describe(tu_instance *k, tu_call *call, tu_str kind, kube_error *error);
 /* Writes the description of one kind of a document; false: it isn't in there. */
 bool kube_compile(const cJSON *document, const kube_resource *r, kube_text *ret);

@@ -13,6 +13,7 @@
  */
 #include "kube.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,7 +28,8 @@ struct kube_login {
     uint64_t serial;
     kube_exec_result held; /* from exec; or only the token, from a file */
     bool fresh;
-    int64_t read_at_ms; /* monotonic */
+    _Atomic uint64_t refused; /* 1 + the serial that the server refused last; 0: none */
+    int64_t read_at_ms;       /* monotonic */
 };
 
 kube_login *kube_login_new(const kube_cluster *c) {
@@ -81,6 +83,8 @@ static tu_rc read_token_file(kube_login *l, kube_error *error) {
 }
 
 static tu_rc refresh(kube_login *l, const tu_host *host, tu_call *call, kube_error *error) {
+    if (atomic_load(&l->refused) == l->serial + 1)
+        l->fresh = false;
     if (l->cluster->token_file)
         return l->fresh && kube_now_ms() - l->read_at_ms < TOKEN_FILE_AGE_MS
                    ? TU_OK
@@ -107,8 +111,10 @@ static char *copy(const char *s) {
 tu_rc kube_login_get(kube_login *l, const tu_host *host, tu_call *call, kube_credentials *ret,
                      kube_error *error) {
     *ret = (kube_credentials){0};
-    pthread_mutex_lock(&l->lock);
-    tu_rc rc = refresh(l, host, call, error);
+    tu_rc rc = kube_lock(&l->lock, host, call, error);
+    if (rc != TU_OK)
+        return rc;
+    rc = refresh(l, host, call, error);
     if (rc == TU_OK) {
         ret->token = copy(l->held.token ? l->held.token : l->cluster->token);
         ret->cert_pem = copy(l->held.cert_pem);
@@ -129,9 +135,7 @@ void kube_credentials_done(kube_credentials *c) {
 bool kube_login_refused(kube_login *l, uint64_t serial) {
     if (!l->cluster->token_file && !l->cluster->exec)
         return false;
-    pthread_mutex_lock(&l->lock);
-    if (serial == l->serial)
-        l->fresh = false;
-    pthread_mutex_unlock(&l->lock);
+    atomic_store(&l->refused,
+                 serial + 1); /* no lock: another call may hold it over a login program */
     return true;
 }

@@ -124,8 +124,10 @@ static tu_rc index_read(tu_instance *k, tu_call *call, kube_error *error) {
 }
 
 tu_rc kube_openapi_refresh(tu_instance *k, tu_call *call, kube_error *error) {
-    pthread_mutex_lock(&k->openapi->lock);
-    tu_rc rc = index_read(k, call, error);
+    tu_rc rc = kube_lock(&k->openapi->lock, k->host, call, error);
+    if (rc != TU_OK)
+        return rc;
+    rc = index_read(k, call, error);
     pthread_mutex_unlock(&k->openapi->lock);
     return rc;
 }
@@ -137,14 +139,19 @@ static void document_key(const char *group, const char *version, char *ret, size
         snprintf(ret, size, "api/%s", version);
 }
 
-void kube_openapi_hash(tu_instance *k, const char *group, const char *version, char *ret,
-                       size_t size) {
+tu_rc kube_openapi_hash(tu_instance *k, tu_call *call, const char *group, const char *version,
+                        char *ret, size_t size, kube_error *error) {
     char key[512];
     document_key(group, version, key, sizeof(key));
-    pthread_mutex_lock(&k->openapi->lock);
+    tu_rc rc = kube_lock(&k->openapi->lock, k->host, call, error);
+    if (rc != TU_OK)
+        return rc;
     const group_document *d = document_find(k->openapi, key);
-    snprintf(ret, size, "%s", d ? d->hash : "");
+    ret[0] = '\0';
+    if (d && d->hash[0]) /* of what is emitted, so of the compiler too */
+        snprintf(ret, size, "%d-%s", KUBE_COMPILE_VERSION, d->hash);
     pthread_mutex_unlock(&k->openapi->lock);
+    return TU_OK;
 }
 
 /* --- compiled kinds, in memory and on disk ------------------------------------------------- */
@@ -360,7 +367,8 @@ tu_rc kube_describe(tu_instance *k, tu_call *call, tu_str kind, kube_error *erro
         kube_resource_find(k, call, kube_str(group), kube_str(version), kube_str(name), &r, error);
     if (rc != TU_OK)
         return rc;
-    pthread_mutex_lock(&k->openapi->lock);
+    if ((rc = kube_lock(&k->openapi->lock, k->host, call, error)) != TU_OK)
+        return rc;
     rc = describe(k, call, r, error);
     pthread_mutex_unlock(&k->openapi->lock);
     return rc;

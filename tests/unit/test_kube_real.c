@@ -472,6 +472,50 @@ static void what_the_server_refuses_has_its_class(void **state) {
     login_close(&l);
 }
 
+static void *everything(void *arg) {
+    login own = {.plugin = *(kube_plugin *)arg}, *l = &own;
+    char name[64], object[256], id[256];
+    kube_call_init(&l->call);
+    snprintf(name, sizeof(name), "beside-%lx", (unsigned long)pthread_self());
+    snprintf(object, sizeof(object),
+             "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"%s\","
+             "\"namespace\":\"default\"}}",
+             name);
+    snprintf(id, sizeof(id),
+             "{\"group\":\"\",\"version\":\"v1\",\"kind\":\"ConfigMap\",\"namespace\":\"default\","
+             "\"name\":\"%s\"}",
+             name);
+    static const char list[] =
+        "{\"scopes\":[{\"group\":\"\",\"version\":\"v1\",\"kind\":\"Namespace\"}]}";
+    bool good = true;
+    for (int i = 0; i < 10 && good; i++) {
+        good = apply(l, object, "{}") == TU_OK && get(l, id) == TU_OK &&
+               describe(l, "apps", "v1", "Deployment") == TU_OK &&
+               l->plugin.target->discover(l->plugin.instance, &l->call) == TU_OK &&
+               l->plugin.target->list(l->plugin.instance, &l->call, KUBE_S(list)) == TU_OK &&
+               removed(l, id, "{}") == TU_OK;
+    }
+    if (!good)
+        fprintf(stderr, "%s: %s\n", l->call.code, l->call.message);
+    kube_call_done(&l->call);
+    return good ? NULL : arg;
+}
+
+static void calls_of_one_instance_run_beside_each_other(void **state) {
+    (void)state;
+    login l;
+    pthread_t threads[6];
+    login_open(&l, "admin");
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, everything, &l.plugin), 0);
+    for (size_t i = 0; i < 6; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    login_close(&l);
+}
+
 int main(void) {
     if (!getenv("TRUEUP_KUBE_DIR")) {
         printf("skipped: TRUEUP_KUBE_DIR is not set (tests/kubernetes/run.sh sets it)\n");
@@ -487,6 +531,7 @@ int main(void) {
         cmocka_unit_test(a_dry_run_writes_nothing),
         cmocka_unit_test(preconditions_hold),
         cmocka_unit_test(what_the_server_refuses_has_its_class),
+        cmocka_unit_test(calls_of_one_instance_run_beside_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
