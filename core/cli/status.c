@@ -94,7 +94,10 @@ static void add_summary(page *p, const tu_value *summary) {
         }
         if (n == 0)
             continue;
-        tu_buf_addf(p->out, "%s%lld %.*s", before, (long long)n, TU_P(m->key));
+        tu_str word = m->key;
+        if (n == 1 && tu_str_is(word, "objects"))
+            word.n--;
+        tu_buf_addf(p->out, "%s%lld %.*s", before, (long long)n, TU_P(word));
         before = ", ";
     }
     tu_buf_add_c(p->out, *before ? "\n" : "no objects\n");
