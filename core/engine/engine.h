@@ -48,11 +48,21 @@ tu_rc tu_heal_run(const tu_heal_options *o, tu_report **ret, size_t *ret_healed,
  * connection. */
 void tu_engine_check_config(tu_config *c, const char *config_path, tu_errors *errors);
 
+/* What the service tells while it runs, on the engine thread. rule and f are NULL where an event
+ * has none. "ready"      everything is started "revision"   text: "shop-config is now at 3f2a..."
+ *   "drift"      f was found; "update": it changed; "resolved": it is gone, by other hands (text
+ * says whose) "healed"     trueup put f right; "applied": it brought a change of Git there;
+ * "failed": it could not (text says why) "reload"     the configuration was read again (text: what
+ * came of it) */
+typedef void (*tu_service_tell)(void *arg, const char *event, const tu_rule *rule,
+                                const tu_finding *f, const char *text);
+
 typedef struct tu_service_options {
     const char *config_path;
-    const char *state;    /* required */
+    const char *state;    /* directory; required */
     const char *socket;   /* NULL: STATE/trueup.sock */
-    bool once_ready_exit; /* tests */
+    tu_service_tell tell; /* NULL: nobody listens */
+    void *tell_arg;
 } tu_service_options;
 /* Returns TU_OK after SIGTERM or SIGINT. SIGHUP and changed files reload the configuration. */
 tu_rc tu_service_run(const tu_service_options *o, tu_errors *errors);

@@ -39,6 +39,7 @@ typedef struct pass {
     tu_report *report;
     tu_map catalogues; /* target name -> tu_catalogue */
     rule_pass *rules;
+    bool definitions_healed; /* something was written that may bring new kinds */
 } pass;
 
 static tu_call_options call_options(const pass *p) {
@@ -423,6 +424,7 @@ static void heal_candidate(pass *p, const tu_heal_options *o, candidate *c, size
     if (rc == TU_OK)
         c->rule->findings[c->object] = tu_finding_copy(&p->report->arena, &f);
     *healed += rc == TU_OK && written;
+    p->definitions_healed |= rc == TU_OK && written && c->stage == 0;
     *failed += rc != TU_OK || (refused && !written);
     if (o->done) {
         _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(4096);
@@ -470,8 +472,9 @@ tu_rc tu_heal_run(const tu_heal_options *o, tu_report **ret, size_t *ret_healed,
     /* A definition that was just applied brings kinds that the first round could not know. They
      * were part of what was asked for, so they follow without another question, as soon as the
      * target serves them. */
+    bool definitions = p.definitions_healed;
     size_t healed_before = 0;
-    for (int round = 0; rc == TU_OK && round < 20 && *ret_healed && unknown_kinds(&p); round++) {
+    for (int round = 0; rc == TU_OK && round < 20 && definitions && unknown_kinds(&p); round++) {
         if (round && *ret_healed == healed_before) {
             struct timespec pause = {.tv_nsec = 250000000};
             nanosleep(&pause, NULL);

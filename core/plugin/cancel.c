@@ -7,6 +7,7 @@
  * handler can't wake a condition variable, so waiting looks up every now and then.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,6 +52,14 @@ void tu_cancel_fire(tu_cancel *c) {
 
 bool tu_cancel_fired(const tu_cancel *c) {
     return c && atomic_load(&c->fired);
+}
+
+bool tu_cancel_wait(const tu_cancel *c, int64_t ms) {
+    struct pollfd p = {.fd = tu_cancel_fd(c), .events = POLLIN};
+    int64_t end = tu_clock_monotonic() + ms;
+    for (int64_t left = ms; left > 0 && !tu_cancel_fired(c); left = end - tu_clock_monotonic())
+        poll(&p, 1, left > 60000 ? 60000 : (int)left);
+    return tu_cancel_fired(c);
 }
 
 void tu_cancel_free(tu_cancel *c) {

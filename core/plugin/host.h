@@ -61,6 +61,8 @@ typedef struct tu_cancel tu_cancel;
 tu_cancel *tu_cancel_new(void);
 void tu_cancel_fire(tu_cancel *c); /* thread-safe, async-signal-safe */
 bool tu_cancel_fired(const tu_cancel *c);
+/* Sleeps until it is fired, at most ms. True when it is. */
+bool tu_cancel_wait(const tu_cancel *c, int64_t ms);
 void tu_cancel_free(tu_cancel *c);
 
 /* A file tree that renderers read (core/desired makes it). */

@@ -1,0 +1,458 @@
+/*
+ * engine/service.c: `trueup run`: starts everything, reads the configuration again when it changes,
+ * stops cleanly.
+ *
+ *   open store -> [ read configuration -> start -> loop until reload or stop -> tear down ] ->
+ * close store
+ *
+ * A reload is the whole turn in the brackets: a configuration with a mistake is reported and the
+ * one in force stays. What is known of drifts survives in the store, so nothing is told twice.
+ * SIGTERM and SIGINT stop; a second one ends the process at once.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "alert/alert.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "engine/service.h"
+
+#define SETTLE_MS 100
+
+typedef struct runner {
+    const tu_service_options *options;
+    uv_loop_t loop;
+    uv_signal_t term, interrupt, hangup;
+    uv_fs_event_t config_changed;
+    uv_timer_t settle;
+    tu_store *store;
+    tu_config *config; /* in force */
+    char *problem;     /* why the newest one isn't */
+    int64_t problem_since_ms;
+    bool stop, reload;
+    int64_t started_ms;
+} runner;
+
+bool service_is_stopping(const service *s) {
+    return __atomic_load_n(&s->stopping, __ATOMIC_ACQUIRE);
+}
+
+void service_tell(service *s, const char *event, const rule_state *r, const tu_finding *f,
+                  const char *text) {
+    if (s->options->tell)
+        s->options->tell(s->options->tell_arg, event, r ? r->rule : NULL, f, text);
+}
+
+void condition_set(service *s, condition *c, const char *what, const char *name, const char *text) {
+    if (!text && !c->text)
+        return;
+    if (text && c->text && strcmp(text, c->text) == 0)
+        return;
+    if (text) {
+        tu_log(TU_LOG_WARN, "there is a problem", what, name, "error", text, NULL);
+        if (!c->text)
+            c->since_ms = tu_clock_wall(&s->clock);
+    } else {
+        tu_log(TU_LOG_INFO, "the problem is over", what, name, NULL);
+    }
+    free(c->text);
+    c->text = tu_xstrdup(text);
+}
+
+void service_timer(service *s, uv_timer_t *t, void *data) {
+    uv_timer_init(s->loop, t);
+    t->data = data;
+}
+
+/* --- building and tearing down one configuration's structure
+ * ---------------------------------------------------------------- */
+
+static source_state *source_named(service *s, tu_str name) {
+    for (size_t i = 0; i < s->source_count; i++)
+        if (tu_str_eq(s->sources[i].use->name, name))
+            return &s->sources[i];
+    return NULL;
+}
+
+static target_state *target_named(service *s, tu_str name) {
+    for (size_t i = 0; i < s->target_count; i++)
+        if (tu_str_eq(s->targets[i].use->name, name))
+            return &s->targets[i];
+    return NULL;
+}
+
+static void build(service *s) {
+    const tu_config *c = s->config;
+    s->source_count = c->source_count;
+    s->target_count = c->target_count;
+    s->rule_count = c->rule_count;
+    s->sources = tu_xcalloc(c->source_count, sizeof *s->sources);
+    s->targets = tu_xcalloc(c->target_count, sizeof *s->targets);
+    s->rules = tu_xcalloc(c->rule_count, sizeof *s->rules);
+    for (size_t i = 0; i < c->source_count; i++)
+        s->sources[i] = (source_state){
+            .s = s,
+            .use = &c->sources[i],
+            .plugin = tu_session_use(s->session, TU_KIND_SOURCE, c->sources[i].name)};
+    for (size_t i = 0; i < c->target_count; i++)
+        s->targets[i] = (target_state){
+            .s = s,
+            .use = &c->targets[i],
+            .plugin = tu_session_use(s->session, TU_KIND_TARGET, c->targets[i].name)};
+    for (size_t i = 0; i < c->rule_count; i++) {
+        s->rules[i] = (rule_state){.s = s,
+                                   .rule = &c->rules[i],
+                                   .source = source_named(s, c->rules[i].from),
+                                   .target = target_named(s, c->rules[i].to)};
+        service_timer(s, &s->rules[i].pass_timer, &s->rules[i]);
+    }
+}
+
+static void free_entry(void *p) {
+    free(p);
+}
+
+static void free_structure(service *s) {
+    for (size_t i = 0; i < s->rule_count; i++) {
+        rule_state *r = &s->rules[i];
+        for (size_t k = 0; k < r->open.n; k++)
+            free(((open_drift *)r->open.entries[k].value)->row);
+        tu_map_done(&r->open, drift_free);
+        tu_map_done(&r->heals, free_entry);
+        tu_desired_unref(r->set);
+        free(r->verdicts);
+        free(r->problem.text);
+    }
+    for (size_t i = 0; i < s->target_count; i++) {
+        target_state *t = &s->targets[i];
+        tu_view_unref(t->view);
+        tu_catalogue_unref(t->catalogue);
+        pthread_mutex_destroy(&t->view_lock);
+        free(t->scope_lost);
+        free(t->scope_listed);
+        free(t->problem.text);
+    }
+    for (size_t i = 0; i < s->source_count; i++) {
+        free(s->sources[i].revision);
+        free(s->sources[i].problem.text);
+    }
+    tu_map_done(&s->notifiers, free_entry);
+    tu_map_done(&s->in_flight, NULL);
+    free(s->sources);
+    free(s->targets);
+    free(s->rules);
+    free(s->store_problem.text);
+    free(s->config_problem.text);
+    tu_cancel_free(s->cancel);
+    tu_session_close(s->session);
+    tu_config_unref(s->config);
+}
+
+/* The order matters: cancel, let nobody wait, join, take what was answered, close the handles,
+ * free. */
+static void tear_down(service *s) {
+    __atomic_store_n(&s->stopping, true, __ATOMIC_RELEASE);
+    tu_cancel_fire(s->cancel);
+    tu_inbox_close(s->inbox);
+    for (size_t i = 0; i < s->source_count; i++)
+        source_stop(&s->sources[i]);
+    for (size_t i = 0; i < s->target_count; i++)
+        target_stop(&s->targets[i]);
+    deliver_stop(s);
+    tu_inbox_drain(s->inbox);
+    tu_worker_free(s->store_worker);
+    tu_inbox_drain(s->inbox);
+    tu_inbox_free(s->inbox, NULL, NULL);
+    status_close(s);
+    uv_close((uv_handle_t *)&s->deliver_timer, NULL);
+    for (size_t i = 0; i < s->rule_count; i++)
+        uv_close((uv_handle_t *)&s->rules[i].pass_timer, NULL);
+    for (size_t i = 0; i < s->source_count; i++)
+        uv_close((uv_handle_t *)&s->sources[i].timer, NULL);
+    for (size_t i = 0; i < s->target_count; i++) {
+        uv_close((uv_handle_t *)&s->targets[i].discover_timer, NULL);
+        uv_close((uv_handle_t *)&s->targets[i].heal_timer, NULL);
+        uv_close((uv_handle_t *)&s->targets[i].poll_timer, NULL);
+    }
+    uv_run(s->loop, UV_RUN_NOWAIT);
+    uv_run(s->loop, UV_RUN_NOWAIT);
+    free_structure(s);
+}
+
+/* --- drifts of rules that are gone
+ * ------------------------------------------------------------------------------------------------
+ */
+
+typedef struct orphans {
+    const tu_config *config;
+    tu_arena arena;
+    tu_drift *rows;
+    size_t n;
+} orphans;
+
+static tu_rc collect_orphan(void *arg, const tu_drift *d) {
+    orphans *o = arg;
+    if (tu_config_rule(o->config, d->rule))
+        return TU_OK;
+    o->rows = tu_xrealloc(o->rows, (o->n + 1) * sizeof *o->rows);
+    tu_drift *row = &o->rows[o->n++];
+    *row = *d;
+    row->rule = tu_arena_copy(&o->arena, d->rule);
+    row->target = tu_arena_copy(&o->arena, d->target);
+    row->source_revision = tu_arena_copy(&o->arena, d->source_revision);
+    row->object = tu_object_id_copy(&o->arena, &d->object);
+    row->finding = tu_arena_copy(&o->arena, d->finding);
+    return TU_OK;
+}
+
+/* Told firing means told resolved, also when the rule that told is no more. */
+static void close_orphans(tu_store *store, const tu_config *config) {
+    orphans o = {.config = config};
+    tu_arena_init(&o.arena, 0);
+    tu_clock clock = tu_clock_real();
+    int64_t now = tu_clock_wall(&clock);
+    _cleanup_(tu_error_freep) tu_error *why = NULL;
+    tu_store_open_drifts(store, collect_orphan, &o, &why);
+    for (size_t i = 0; i < o.n; i++) {
+        tu_drift *d = &o.rows[i];
+        bool told = d->state == TU_DRIFT_OPEN;
+        d->state = TU_DRIFT_RESOLVED;
+        d->resolved_ms = d->updated_ms = now;
+        d->resolved_by = TU_S("configuration");
+        const tu_rule gone = {.name = d->rule, .to = d->target};
+        _cleanup_(tu_buf_done) tu_buf message = TU_BUF_INIT(TU_LIMIT_MESSAGE_BYTES);
+        tu_alert_message(&message, d, "resolved", &gone, tu_store_install_id(store), now);
+        tu_delivery delivery = {.receiver = tu_alert_route(config, &gone, d),
+                                .kind = TU_S("resolved"),
+                                .message = tu_buf_str(&message),
+                                .next_ms = now,
+                                .created_ms = now,
+                                .expires_ms = now + 24LL * 3600 * 1000};
+        tu_store_change change = {.wall_ms = now,
+                                  .drift = d,
+                                  .deliveries = &delivery,
+                                  .delivery_count = told && delivery.receiver.n};
+        tu_store_commit(store, &change, &why);
+    }
+    free(o.rows);
+    tu_arena_done(&o.arena);
+}
+
+/* --- one turn
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
+
+static void log_errors(const tu_errors *errors) {
+    for (size_t i = 0; i < errors->n; i++) {
+        _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(16 * TU_KIB);
+        tu_error_print(errors->items[i], &b);
+        while (b.n && b.p[b.n - 1] == '\n')
+            b.p[--b.n] = 0;
+        tu_log(TU_LOG_ERROR, tu_buf_c(&b), NULL);
+    }
+}
+
+/* The structure of the configuration in force, until something asks for another turn. */
+static tu_rc turn(runner *u, tu_session *session, tu_errors *errors) {
+    service s = {.options = u->options,
+                 .loop = &u->loop,
+                 .clock = tu_clock_real(),
+                 .config = tu_config_ref(u->config),
+                 .session = session,
+                 .store = u->store,
+                 .started_ms = u->started_ms,
+                 .cancel = tu_cancel_new()};
+    if (u->problem)
+        s.config_problem = (condition){tu_xstrdup(u->problem), u->problem_since_ms};
+    s.inbox = tu_inbox_new(&u->loop);
+    s.store_worker = tu_worker_new(s.inbox, "store");
+    close_orphans(u->store, u->config);
+    build(&s);
+    drift_restore(&s);
+    deliver_start(&s);
+    char *socket = u->options->socket ? tu_xstrdup(u->options->socket)
+                                      : tu_path_join(u->options->state, "trueup.sock");
+    tu_error *why = NULL;
+    tu_rc rc = status_open(&s, socket, &why);
+    tu_errors_add(errors, why);
+    for (size_t i = 0; i < s.target_count; i++)
+        target_start(&s.targets[i]);
+    for (size_t i = 0; i < s.source_count; i++)
+        source_start(&s.sources[i]);
+    if (rc == TU_OK) {
+        service_tell(&s, "ready", NULL, NULL, socket);
+        systemd_notify("READY=1\nSTATUS=watching");
+        while (!u->stop && !u->reload)
+            uv_run(&u->loop, UV_RUN_ONCE);
+        systemd_notify(u->stop ? "STOPPING=1" : "RELOADING=1");
+    }
+    tear_down(&s);
+    unlink(socket);
+    free(socket);
+    return rc;
+}
+
+/* --- the configuration
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+static char *instance_state(const runner *u) {
+    return tu_path_join(u->options->state, "plugins");
+}
+
+/* Reads and checks everything before anything in force is touched. */
+static tu_rc read_config(runner *u, tu_config **ret, tu_errors *errors) {
+    tu_config *c = tu_config_load(u->options->config_path, errors);
+    if (!c)
+        return TU_EINVALID;
+    tu_engine_check_config(c, u->options->config_path, errors);
+    if (errors->n) {
+        tu_config_unref(c);
+        return TU_EINVALID;
+    }
+    *ret = c;
+    return TU_OK;
+}
+
+static void watch_config(runner *u);
+
+/* True when a new configuration is in force. */
+static bool reload(runner *u) {
+    tu_errors errors = {0};
+    tu_config *c = NULL;
+    tu_clock clock = tu_clock_real();
+    u->reload = false;
+    bool ok = read_config(u, &c, &errors) == TU_OK;
+    free(u->problem);
+    u->problem = NULL;
+    if (ok) {
+        tu_config_unref(u->config);
+        u->config = c;
+        tu_log(TU_LOG_INFO, "the configuration was read again", "path", u->options->config_path,
+               NULL);
+    } else {
+        _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(16 * TU_KIB);
+        if (errors.n)
+            tu_error_print(errors.items[0], &b);
+        u->problem = tu_xstrdup(tu_buf_c(&b));
+        u->problem_since_ms = tu_clock_wall(&clock);
+        log_errors(&errors);
+        tu_log(TU_LOG_ERROR, "the new configuration has mistakes; the one in force stays", NULL);
+    }
+    if (u->options->tell)
+        u->options->tell(u->options->tell_arg, "reload", NULL, NULL,
+                         ok ? "the new configuration is in force" : u->problem);
+    tu_errors_done(&errors);
+    return ok;
+}
+
+static void on_settled(uv_timer_t *t) {
+    ((runner *)t->data)->reload = true;
+}
+
+static void on_config_changed(uv_fs_event_t *e, const char *name, int events, int status) {
+    (void)events;
+    (void)status;
+    runner *u = e->data;
+    const char *slash = strrchr(u->options->config_path, '/');
+    const char *file = slash ? slash + 1 : u->options->config_path;
+    struct stat st;
+    bool folder = stat(u->options->config_path, &st) == 0 && S_ISDIR(st.st_mode);
+    if (folder || !name || strcmp(name, file) == 0 || tu_str_starts(tu_str_c(name), ".."))
+        uv_timer_start(&u->settle, on_settled, SETTLE_MS, 0);
+}
+
+/* The folder is watched, not the file: editors and ConfigMap volumes put a new file in its place.
+ */
+static void watch_config(runner *u) {
+    struct stat st;
+    const char *path = u->options->config_path;
+    char *folder = tu_xstrdup(path);
+    if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode)) {
+        char *slash = strrchr(folder, '/');
+        if (slash)
+            slash[slash == folder] = 0;
+        free(slash ? NULL : folder);
+        if (!slash)
+            folder = tu_xstrdup(".");
+    }
+    int rc = uv_fs_event_start(&u->config_changed, on_config_changed, folder, 0);
+    if (rc != 0)
+        tu_log(TU_LOG_WARN, "changes of the configuration are not noticed (send SIGHUP instead)",
+               "path", folder, "error", uv_strerror(rc), NULL);
+    free(folder);
+}
+
+static void on_stop(uv_signal_t *sig, int number) {
+    runner *u = sig->data;
+    if (u->stop) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    tu_log(TU_LOG_INFO, "stopping", NULL);
+    u->stop = true;
+}
+
+static void on_hangup(uv_signal_t *sig, int number) {
+    (void)number;
+    ((runner *)sig->data)->reload = true;
+}
+
+static void start_runner(runner *u) {
+    uv_loop_init(&u->loop);
+    uv_signal_init(&u->loop, &u->term);
+    uv_signal_init(&u->loop, &u->interrupt);
+    uv_signal_init(&u->loop, &u->hangup);
+    uv_fs_event_init(&u->loop, &u->config_changed);
+    uv_timer_init(&u->loop, &u->settle);
+    u->term.data = u->interrupt.data = u->hangup.data = u->config_changed.data = u->settle.data = u;
+    uv_signal_start(&u->term, on_stop, SIGTERM);
+    uv_signal_start(&u->interrupt, on_stop, SIGINT);
+    uv_signal_start(&u->hangup, on_hangup, SIGHUP);
+    watch_config(u);
+}
+
+static void stop_runner(runner *u) {
+    uv_close((uv_handle_t *)&u->term, NULL);
+    uv_close((uv_handle_t *)&u->interrupt, NULL);
+    uv_close((uv_handle_t *)&u->hangup, NULL);
+    uv_close((uv_handle_t *)&u->config_changed, NULL);
+    uv_close((uv_handle_t *)&u->settle, NULL);
+    uv_run(&u->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&u->loop);
+}
+
+tu_rc tu_service_run(const tu_service_options *o, tu_errors *errors) {
+    runner u = {.options = o};
+    tu_error *why = NULL;
+    tu_rc rc = read_config(&u, &u.config, errors);
+    if (rc != TU_OK)
+        return rc;
+    rc = tu_store_open(o->state, &u.store, &why);
+    tu_errors_add(errors, why);
+    if (rc == TU_OK) {
+        tu_clock clock = tu_clock_real();
+        u.started_ms = tu_clock_wall(&clock);
+        signal(SIGPIPE, SIG_IGN);
+        start_runner(&u);
+        char *state = instance_state(&u);
+        while (rc == TU_OK && !u.stop) {
+            tu_session *session = NULL;
+            rc = tu_session_open(u.config, state, true, &session, errors);
+            if (rc == TU_OK)
+                rc = turn(&u, session, errors);
+            if (u.reload && !u.stop)
+                reload(&u);
+        }
+        free(state);
+        stop_runner(&u);
+        tu_store_close(u.store);
+    }
+    free(u.problem);
+    tu_config_unref(u.config);
+    return rc;
+}

@@ -1,0 +1,192 @@
+/*
+ * engine/service.h: the running service's own books. Only core/engine includes it.
+ *
+ * One thread, the engine's, owns everything here; workers and watches get copies or immutable
+ * things and answer through the inbox (worker.h). A reload or a stop tears the whole structure
+ * down: calls are cancelled, threads joined, the inbox drained, and only then is anything freed, so
+ * a job may keep pointers into it for as long as it lives.
+ *
+ *   source.c    asks sources for their revision, loads desired sets
+ *   target.c    discovers, keeps the view, watches, lists, verifies and heals on the target's
+ * worker drift.c     findings to drifts: opened, updated, resolved; records them; decides when to
+ * heal deliver.c   what is due in the outbox to the notifiers, and the outcome back status.c
+ * answers on the unix socket service.c   starts, reloads and stops all of it
+ */
+#ifndef TU_ENGINE_SERVICE_H
+#define TU_ENGINE_SERVICE_H
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "desired/desired.h"
+#include "engine/engine.h"
+#include "engine/session.h"
+#include "engine/view.h"
+#include "engine/worker.h"
+#include "store/store.h"
+
+typedef struct service service;
+typedef struct source_state source_state;
+typedef struct target_state target_state;
+typedef struct rule_state rule_state;
+typedef struct open_drift open_drift;
+
+/* What was last said about something that can fail, so that it is logged once and shown with its
+ * age. */
+typedef struct condition {
+    char *text;       /* NULL: all is well */
+    int64_t since_ms; /* wall */
+} condition;
+
+struct source_state {
+    service *s;
+    const tu_use *use;
+    tu_plugin_use *plugin;
+    tu_worker *worker;
+    uv_timer_t timer;
+    char *revision;
+    int64_t checked_ms; /* wall; last time it answered */
+    condition problem;
+    bool asking, ask_again;
+    pthread_t watch;
+    bool watching;
+};
+
+struct target_state {
+    service *s;
+    const tu_use *use;
+    tu_plugin_use *plugin;
+    tu_worker *worker;
+    tu_catalogue *catalogue; /* NULL until discovered */
+    bool discovering;
+    unsigned failures;
+    uv_timer_t discover_timer, heal_timer, poll_timer;
+    condition problem;
+    int64_t current_ms;                 /* wall; when knowledge was last known to be fresh */
+    uint8_t *scope_lost, *scope_listed; /* of the view's scopes */
+    tu_view *view; /* what the watch observes; changed under the lock, read freely by the engine
+                      thread */
+    pthread_mutex_t view_lock;
+    uint32_t view_serial; /* atomic: counts the views */
+    bool narrow;          /* listing across namespaces was denied */
+    pthread_t watch;
+    tu_cancel *watch_cancel;
+    bool watching;
+};
+
+#define VERDICT_PENDING 0xFF
+
+struct rule_state {
+    service *s;
+    const tu_rule *rule;
+    source_state *source;
+    target_state *target;
+    tu_desired_set *set; /* NULL until loaded */
+    uint8_t *verdicts;   /* of the set's objects; VERDICT_PENDING: not looked at yet */
+    size_t loads; /* sets so far: a pending object of the second or a later one came from Git */
+    tu_map open;  /* key -> open_drift */
+    tu_map heals; /* key -> heal_history */
+    condition problem;
+    bool loading, load_again;
+    uv_timer_t pass_timer;
+    int64_t period_start_ms, period_heals; /* the limit of spec.heal.limit */
+};
+
+struct open_drift {
+    rule_state *rule;
+    char *key;
+    tu_arena arena;
+    tu_finding finding;
+    uint64_t hash;
+    int64_t *row;      /* the store's id; only the store thread reads or writes it */
+    int64_t opened_ms; /* wall */
+    char *revision;    /* the source's, when it was opened */
+    bool recorded;     /* the store has it */
+    bool told;         /* a firing message was made */
+    bool from_git;     /* a new revision is on its way into the target */
+    bool healing;
+    int64_t heal_at_ms; /* boot; not before */
+};
+
+typedef struct heal_history {
+    unsigned count;
+    int64_t last_ms; /* boot */
+} heal_history;
+
+struct service {
+    const tu_service_options *options;
+    uv_loop_t *loop;
+    tu_clock clock;
+    tu_config *config;
+    tu_session *session;
+    tu_store *store;
+    tu_inbox *inbox;
+    tu_worker *store_worker;
+    tu_cancel *cancel; /* fires once, when this structure is torn down */
+    bool stopping;     /* atomic: read by workers */
+    source_state *sources;
+    target_state *targets;
+    rule_state *rules;
+    size_t source_count, target_count, rule_count;
+    tu_map notifiers; /* name -> notifier_state (deliver.c) */
+    uv_timer_t deliver_timer;
+    bool delivering;
+    int64_t delivery_counts[3];
+    tu_map in_flight; /* delivery ids */
+    condition store_problem;
+    uv_pipe_t socket;
+    bool socket_open;
+    int64_t started_ms;
+    condition config_problem;
+    bool *reload; /* set by signals and file events */
+    size_t handles;
+};
+
+/* service.c */
+bool service_is_stopping(const service *s);
+void service_tell(service *s, const char *event, const rule_state *r, const tu_finding *f,
+                  const char *text);
+/* Sets or clears (text NULL) a condition; logs when it changes. */
+void condition_set(service *s, condition *c, const char *what, const char *name, const char *text);
+void service_timer(service *s, uv_timer_t *t, void *data);
+
+/* source.c */
+void source_start(source_state *x);
+void source_stop(source_state *x);
+void source_ask(source_state *x);
+void rule_load(rule_state *r);
+
+/* target.c */
+void target_start(target_state *t);
+void target_stop(target_state *t);
+/* The rule has a new set: judge what changed, forget what left, watch what is new. old may be NULL.
+ */
+void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old);
+void target_verify(target_state *t, rule_state *r, const uint32_t *objects, size_t n);
+void target_heal_soon(target_state *t, int64_t delay_ms);
+
+/* drift.c */
+typedef enum { BY_WATCH, BY_VERIFY, BY_HEAL } sighting_origin;
+void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_origin origin,
+                   bool healed, const char *heal_error);
+/* Findings that stand in the set itself (invalid, unknown kinds). */
+void drift_problems(rule_state *r);
+void drift_left_git(rule_state *r, const tu_object_id *id);
+void drift_restore(service *s); /* open drifts of an earlier run */
+void drift_free(void *open);
+void drift_key(tu_buf *b, const tu_finding *f);
+bool drift_may_heal(const open_drift *d, int64_t *ret_wait_ms);
+void drift_record_event(rule_state *r, const char *action, const tu_finding *f, const char *text);
+
+/* deliver.c */
+void deliver_start(service *s);
+void deliver_kick(service *s);
+void deliver_stop(service *s);
+
+/* status.c */
+tu_rc status_open(service *s, const char *path, tu_error **error);
+void status_close(service *s);
+void systemd_notify(const char *state);
+
+#endif
