@@ -492,6 +492,8 @@ void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_or
     if (d->hash != hash) {
         fought(d, f);
         update(d, f, hash);
+    } else if (d->finding.action != f->action || d->finding.severity != f->severity) {
+        keep_finding(d, f); /* the rule means something else by it now */
     }
     if (f->action == TU_ACTION_HEAL)
         target_heal_soon(r->target, 0);
