@@ -28,9 +28,7 @@ typedef struct message {
     bool brief;
 } message;
 
-/* --- identity
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- identity --------------------------------------------------------------------------------- */
 
 static void add_part(tu_buf *b, tu_str part) {
     tu_buf_addf(b, "%zu:", part.n);
@@ -59,9 +57,7 @@ static void add_incident(tu_buf *parts, const message *m, const char *install_id
     tu_buf_addf(parts, "%lld", (long long)d->opened_ms);
 }
 
-/* --- members
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- members ---------------------------------------------------------------------------------- */
 
 static void add_string(const message *m, tu_str text) {
     if (m->brief && text.n > BRIEF_TEXT_BYTES)
@@ -123,9 +119,7 @@ static void add_object(const message *m, tu_arena *a) {
         add_shortened(m, a, m->finding);
 }
 
-/* --- the message
- * --------------------------------------------------------------------------------------------------
- */
+/* --- the message ------------------------------------------------------------------------------ */
 
 static void write_message(const message *m, tu_arena *a, const char *kind, const tu_rule *rule,
                           const char *install_id, int64_t wall_ms) {

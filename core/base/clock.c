@@ -86,9 +86,7 @@ void tu_time_format(int64_t wall_ms, char out[32]) {
         snprintf(out + n, 32 - (size_t)n, "Z");
 }
 
-/* --- parsing
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- parsing ---------------------------------------------------------------------------------- */
 
 /* Reads exactly n digits. */
 static bool take_digits(tu_str *s, int n, int *ret) {

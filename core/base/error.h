@@ -42,8 +42,8 @@ void tu_error_code(tu_error **error, const char *code);
 void tu_error_free(tu_error *e);              /* takes NULL */
 void tu_error_freep(tu_error **e);            /* for _cleanup_ */
 const char *tu_error_text(const tu_error *e); /* the message, "unknown error" for NULL */
-const char *tu_rc_name(
-    tu_rc rc); /* "invalid", "denied", "not-found", "conflict", "unavailable", "throttled",
+const char *
+tu_rc_name(tu_rc rc); /* "invalid", "denied", "not-found", "conflict", "unavailable", "throttled",
                   "timeout", "cancelled", "unsupported", "integrity", "internal", "refused", "ok" */
 /* "file:line:column: error: message" with the hint on a line of its own; for people, ends in a
  * newline. */

@@ -61,9 +61,7 @@ void tu_log_capture(void (*sink)(void *arg, const char *line), void *arg) {
     pthread_mutex_unlock(&state.lock);
 }
 
-/* --- text
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static void add_visible(tu_buf *b, tu_str s) {
     for (size_t i = 0, n; i < s.n; i += n) {
@@ -100,9 +98,7 @@ static void add_text_value(tu_buf *b, tu_str s) {
     tu_buf_add_byte(b, '"');
 }
 
-/* --- fields
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- fields ----------------------------------------------------------------------------------- */
 
 typedef struct line {
     tu_buf text;

@@ -22,8 +22,7 @@ bool tu_str_ends(tu_str s, const char *suffix) {
     return s.n >= n && (n == 0 || memcmp(s.p + s.n - n, suffix, n) == 0);
 }
 
-/* --- UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF)
- * ------------------------------ */
+/* --- UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF) --------------- */
 
 size_t tu_utf8_length(tu_str s) {
     if (s.n == 0)
@@ -95,9 +94,7 @@ static uint32_t decode(tu_str s, size_t *ret_n) {
     }
 }
 
-/* --- globs
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- globs ------------------------------------------------------------------------------------ */
 
 #define GLOB_PATH 1u  /* '/' separates steps */
 #define GLOB_PLAIN 2u /* no classes, no escapes */
@@ -240,9 +237,7 @@ bool tu_glob_plain(tu_str pattern, tu_str text) {
     return glob(pattern, text, GLOB_PLAIN);
 }
 
-/* --- suggestions
- * ------------------------------------------------------------------------------------------------
- */
+/* --- suggestions ------------------------------------------------------------------------------ */
 
 enum { LONGEST_WORD = 64 };
 
@@ -294,9 +289,7 @@ const char *tu_suggest(tu_str word, const char *const *candidates, size_t n) {
     return nearest;
 }
 
-/* --- durations
- * --------------------------------------------------------------------------------------------------
- */
+/* --- durations -------------------------------------------------------------------------------- */
 
 static const struct unit {
     const char *name;
@@ -346,9 +339,7 @@ void tu_duration_format(int64_t ms, char *out, size_t room) {
     }
 }
 
-/* --- base64
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- base64 ----------------------------------------------------------------------------------- */
 
 static int base64_digit(char c) {
     if (c >= 'A' && c <= 'Z')

@@ -35,8 +35,8 @@ typedef struct tu_prepared {
 
 /* Normalises a manifest in place: strips what is never desired, folds write-only members (the description's), fills key defaults where the list key needs
  * them, and seals. The object and everything it points to must live as long as the result, in the arena. */
-tu_rc tu_prepare(tu_arena *a, tu_kind *kind, tu_value *manifest, const tu_object_id *id, tu_str file, tu_prepared *ret,
-                 tu_error **error);
+tu_rc tu_prepare(tu_arena *a, tu_kind *kind, tu_value *manifest, const tu_object_id *id,
+                 tu_str file, tu_prepared *ret, tu_error **error);
 
 typedef struct tu_judge_input {
     const tu_prepared *desired;
@@ -51,7 +51,8 @@ typedef struct tu_judgement {
     tu_str reason;
     tu_change *changes; /* action, severity and entry are not filled in yet */
     size_t change_count;
-    tu_change *quiet; /* no drift unless a rule says so: additions by controllers and gitops tools, marks of tools, ownership lost while the value is right */
+    tu_change *
+        quiet; /* no drift unless a rule says so: additions by controllers and gitops tools, marks of tools, ownership lost while the value is right */
     size_t quiet_count;
     bool suspect; /* a dry run could say more */
     tu_str uid, resource_version;

@@ -8,7 +8,15 @@
 
 #include "value/value.h"
 
-typedef enum { TU_TYPE_ANY, TU_TYPE_MAP, TU_TYPE_LIST, TU_TYPE_STRING, TU_TYPE_INTEGER, TU_TYPE_NUMBER, TU_TYPE_BOOLEAN } tu_kind_type;
+typedef enum {
+    TU_TYPE_ANY,
+    TU_TYPE_MAP,
+    TU_TYPE_LIST,
+    TU_TYPE_STRING,
+    TU_TYPE_INTEGER,
+    TU_TYPE_NUMBER,
+    TU_TYPE_BOOLEAN
+} tu_kind_type;
 typedef enum { TU_LIST_ATOMIC, TU_LIST_SET, TU_LIST_KEYED } tu_list_type;
 typedef enum {
     TU_SEMANTIC_PLAIN,
@@ -29,8 +37,8 @@ struct tu_schema_type {
     tu_kind_type type;
     tu_semantic semantic;
     tu_list_type list;
-    bool atomic; /* map: replaced whole */
-    bool closed; /* map: undeclared members are an error */
+    bool atomic;             /* map: replaced whole */
+    bool closed;             /* map: undeclared members are an error */
     tu_schema_field *fields; /* sorted by name */
     size_t field_count;
     const tu_schema_type *values, *items; /* NULL: none, untyped */
@@ -61,6 +69,7 @@ tu_rc tu_kind_seal(const tu_kind *k, tu_arena *a, tu_value *object, tu_error **e
 void tu_kind_strip(const tu_kind *k, tu_value *object);
 /* Checks the manifest against the types: unknown members of closed maps, wrong types, missing required members, duplicate keys in keyed
  * lists, bad base64. Every mistake is one error at its line. */
-void tu_kind_validate(const tu_kind *k, const tu_value *object, const char *file, tu_errors *errors);
+void tu_kind_validate(const tu_kind *k, const tu_value *object, const char *file,
+                      tu_errors *errors);
 
 #endif

@@ -29,27 +29,33 @@ struct tu_path_set {
 };
 
 /* Parses FieldsV1 JSON (a tu_value map). Unknown prefixes are skipped with their subtree. TU_EINVALID when it is something else. */
-tu_rc tu_path_set_parse(tu_arena *a, const tu_value *fields_v1, tu_path_set **ret, tu_error **error);
+tu_rc tu_path_set_parse(tu_arena *a, const tu_value *fields_v1, tu_path_set **ret,
+                        tu_error **error);
 /* The set that applying this object would own (section 1.4). */
-tu_rc tu_path_set_of(tu_arena *a, const tu_kind *k, const tu_value *object, tu_path_set **ret, tu_error **error);
+tu_rc tu_path_set_of(tu_arena *a, const tu_kind *k, const tu_value *object, tu_path_set **ret,
+                     tu_error **error);
 size_t tu_path_set_size(const tu_path_set *s);
-const tu_path_set *tu_path_set_child(const tu_path_set *s, tu_step_kind kind, tu_str name, const tu_value *value);
+const tu_path_set *tu_path_set_child(const tu_path_set *s, tu_step_kind kind, tu_str name,
+                                     const tu_value *value);
 bool tu_path_set_equal(const tu_path_set *a, const tu_path_set *b);
 /* Members of x that are not in y; NULL when there are none. Fails only for memory. */
-tu_rc tu_path_set_difference(tu_arena *a, const tu_path_set *x, const tu_path_set *y, tu_path_set **ret);
+tu_rc tu_path_set_difference(tu_arena *a, const tu_path_set *x, const tu_path_set *y,
+                             tu_path_set **ret);
 
 /* One entry of managedFields. */
 typedef struct tu_manager_entry {
     tu_owner owner;
     tu_str api_version;
-    tu_path_set *fields; /* never NULL; left empty for the subresource "status", which nobody compares */
+    tu_path_set
+        *fields; /* never NULL; left empty for the subresource "status", which nobody compares */
 } tu_manager_entry;
 typedef struct tu_ownership {
     tu_manager_entry *entries;
     size_t n;
 } tu_ownership;
 /* Reads metadata.managedFields of a live object. None there: n = 0. A broken entry is skipped and *ret_broken set. */
-tu_rc tu_ownership_of(tu_arena *a, const tu_value *live, tu_str our_manager, tu_ownership *ret, bool *ret_broken, tu_error **error);
+tu_rc tu_ownership_of(tu_arena *a, const tu_value *live, tu_str our_manager, tu_ownership *ret,
+                      bool *ret_broken, tu_error **error);
 /* Which class a manager's name belongs to (section 2, "Additions"). */
 tu_manager_class tu_manager_classify(tu_str manager, tu_str operation, tu_str our_manager);
 

@@ -42,8 +42,7 @@ static bool is_bare_repository(const char *path) {
     return true;
 }
 
-/* --- paths that aren't there
- * ------------------------------------------------------------------------------ */
+/* --- paths that aren't there ------------------------------------------------------------------ */
 
 static const char *last_name(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -92,8 +91,7 @@ static tu_rc find_path(const char *path, char **ret, tu_error **error) {
     return TU_EINVALID;
 }
 
-/* --- the source
- * ---------------------------------------------------------------------------------------------- */
+/* --- the source ------------------------------------------------------------------------------- */
 
 typedef struct place_in_use { /* a plugin with its only setting */
     const char *plugin, *key;
@@ -132,9 +130,7 @@ static tu_rc read_location(const char *location, place_in_use *ret, tu_error **e
     return TU_OK;
 }
 
-/* --- the target
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the target ------------------------------------------------------------------------------- */
 
 static tu_rc unknown_target(const char *target, tu_error **error) {
     static const char *const known[] = {"kubernetes", "directory"};
@@ -178,9 +174,7 @@ static tu_rc read_target(const char *target, place_in_use *ret, tu_error **error
     return unknown_target(target, error);
 }
 
-/* --- both
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- both ------------------------------------------------------------------------------------- */
 
 static void add_use(tu_buf *b, const char *kind, const place_in_use *use) {
     tu_buf_addf(

@@ -32,8 +32,7 @@ static void add_memory_error(tu_errors *errors) {
     tu_errors_add(errors, e);
 }
 
-/* --- one document
- * ------------------------------------------------------------------------------------------- */
+/* --- one document ----------------------------------------------------------------------------- */
 
 static const tu_value *schema_of(tu_reader *r, size_t kind) {
     if (!r->schemas[kind]) {
@@ -114,8 +113,7 @@ static void read_tree(tu_reader *r, tu_value *document) {
     tu_read_document(r, tu_config_kinds[kind], document);
 }
 
-/* --- one file
- * ---------------------------------------------------------------------------------------------- */
+/* --- one file --------------------------------------------------------------------------------- */
 
 static void read_text(tu_reader *r, const char *file, tu_str text) {
     tu_str name = tu_arena_copy(r->arena, tu_str_c(file));
@@ -162,8 +160,7 @@ static void read_file(tu_reader *r, const char *path) {
     r->document_lost = true;
 }
 
-/* --- a folder
- * ---------------------------------------------------------------------------------------------- */
+/* --- a folder --------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -202,8 +199,7 @@ static void read_folder(tu_reader *r, const char *path) {
     free(names);
 }
 
-/* --- all of it
- * ---------------------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 tu_config *tu_config_new(void) {
     tu_config *c = tu_calloc(1, sizeof *c);
@@ -328,9 +324,7 @@ void tu_config_unref(tu_config *c) {
     free(c);
 }
 
-/* --- asking
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static const tu_use *find_use(const tu_use *uses, size_t n, tu_str name) {
     for (size_t i = 0; i < n; i++) {

@@ -16,7 +16,9 @@
 #ifndef TU_CONFIG_CONFIG_H
 #define TU_CONFIG_CONFIG_H
 
-#include "model/model.h"
+#include "base/buf.h"
+#include "base/words.h"
+#include "value/value.h"
 
 typedef struct tu_place { /* where a document or value stands, for messages */
     const char *file;

@@ -12,8 +12,7 @@
 #define DEFAULT_INTERVAL_MS 60000 /* of sources and targets */
 #define NAME_BYTES 253            /* as DNS names */
 
-/* --- mistakes and places
- * ------------------------------------------------------------------------------------ */
+/* --- mistakes and places ---------------------------------------------------------------------- */
 
 tu_place tu_reader_place(const tu_reader *r, const tu_value *v) {
     tu_place p = {r->file, 0, 0};
@@ -82,9 +81,7 @@ void tu_reader_warn(tu_reader *r, tu_place place, const char *format, ...) {
     items[warnings->n++] = tu_str_c(text);
 }
 
-/* --- names
- * -----------------------------------------------------------------------------------------------
- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 static bool is_name(tu_str s) {
     if (s.n == 0 || s.n > NAME_BYTES)
@@ -157,9 +154,7 @@ void tu_read_reference(tu_reader *r, const char *key, const char *kind, const tu
     grown[r->reference_count++] = (tu_reference){key, kind, name->string, tu_reader_place(r, name)};
 }
 
-/* --- values
- * -----------------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 int64_t tu_read_duration(tu_reader *r, const tu_value *v, int64_t otherwise_ms, int64_t least_ms) {
     if (!tu_value_is(v, TU_STRING))
@@ -179,8 +174,7 @@ int64_t tu_read_duration(tu_reader *r, const tu_value *v, int64_t otherwise_ms, 
     return ms;
 }
 
-/* --- the kinds
- * -------------------------------------------------------------------------------------------- */
+/* --- the kinds -------------------------------------------------------------------------------- */
 
 static void read_use(tu_reader *r, tu_str name, const tu_value *spec, tu_place place,
                      tu_use **items, size_t *n) {

@@ -16,8 +16,7 @@
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
 
-/* --- lists of words
- * --------------------------------------------------------------------------------------- */
+/* --- lists of words --------------------------------------------------------------------------- */
 
 /* Says what is wrong with one item, or nothing. */
 typedef void word_check(tu_reader *r, const tu_value *item);
@@ -152,8 +151,7 @@ static tu_label_match *read_labels(tu_reader *r, const tu_value *map, word_check
     return labels;
 }
 
-/* --- windows and moments
- * ---------------------------------------------------------------------------------- */
+/* --- windows and moments ---------------------------------------------------------------------- */
 
 /* A mistake of cron or zone is reported where it stands. */
 static void check_window(tu_reader *r, tu_window *w, const tu_value *v) {
@@ -219,8 +217,7 @@ static int64_t read_moment(tu_reader *r, const tu_value *v) {
     return ms > 0 ? ms : 1;
 }
 
-/* --- the entries of spec.drift
- * --------------------------------------------------------------------------- */
+/* --- the entries of spec.drift ---------------------------------------------------------------- */
 
 static uint32_t read_changes(const tu_value *list) {
     uint32_t bits = 0;
@@ -280,8 +277,7 @@ static void read_entries(tu_reader *r, const tu_value *list, tu_rule *rule) {
     tu_map_done(&names, NULL);
 }
 
-/* --- the rule
- * ---------------------------------------------------------------------------------------------- */
+/* --- the rule --------------------------------------------------------------------------------- */
 
 /* "./a/b/" is "a/b", "." and "" are everything. */
 static tu_str read_tree_path(tu_reader *r, const tu_value *v) {

@@ -32,8 +32,7 @@ static char *copy_text(tu_str s) {
     return copy;
 }
 
-/* --- the kubeconfig
- * --------------------------------------------------------------------------------------------- */
+/* --- the kubeconfig --------------------------------------------------------------------------- */
 
 typedef struct contexts {
     char **names;
@@ -106,8 +105,7 @@ static char **find_contexts(tu_errors *errors) {
     return c.names;
 }
 
-/* --- the Git work tree
- * ------------------------------------------------------------------------------------------- */
+/* --- the Git work tree ------------------------------------------------------------------------ */
 
 /* A small file as a string without the white space at its end, or NULL. */
 static char *read_small(const char *folder, const char *name) {
@@ -234,9 +232,7 @@ static void find_remote(const char *folder, tu_surroundings *ret) {
         ret->branch = tu_xstrdup(head + 16);
 }
 
-/* --- both
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- both ------------------------------------------------------------------------------------- */
 
 void tu_surroundings_find(const char *folder, tu_surroundings *ret, tu_errors *errors) {
     *ret = (tu_surroundings){.contexts = find_contexts(errors)};

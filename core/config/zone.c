@@ -38,9 +38,7 @@ struct tu_zone {
     turn begin, end;
 };
 
-/* --- the rule
- * -------------------------------------------------------------------------------------------------
- */
+/* --- the rule --------------------------------------------------------------------------------- */
 
 static bool take(tu_str *s, char c) {
     if (s->n == 0 || s->p[0] != c)
@@ -163,9 +161,7 @@ static int64_t rule_offset(const tu_zone *z, int64_t utc) {
     return summer ? z->summer : z->standard;
 }
 
-/* --- asking
- * -------------------------------------------------------------------------------------------------
- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 int64_t tu_zone_offset(const tu_zone *z, int64_t utc) {
     if (z->n == 0 || utc >= z->times[z->n - 1]) {
@@ -195,9 +191,7 @@ int64_t tu_zone_to_utc(const tu_zone *z, int64_t local) {
     return local - before; /* skipped: what the clock would have shown without the change */
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------------------
- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 static uint64_t big_endian(const char *p, size_t n) {
     uint64_t v = 0;
@@ -279,9 +273,7 @@ tu_rc tu_zone_parse(tu_arena *a, tu_str bytes, const tu_zone **ret, tu_error **e
     return TU_OK;
 }
 
-/* --- finding
- * ------------------------------------------------------------------------------------------------
- */
+/* --- finding ---------------------------------------------------------------------------------- */
 
 static const char *zone_folder(void) {
     const char *folder = secure_getenv("TZDIR");

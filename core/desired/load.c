@@ -29,9 +29,7 @@ typedef struct loader {
     tu_error **error;
 } loader;
 
-/* --- problems
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- problems --------------------------------------------------------------------------------- */
 
 static tu_rc add_problem(loader *l, tu_verdict verdict, const tu_object_id *id, tu_str file,
                          int64_t line, int64_t column, const char *reason) {
@@ -54,9 +52,7 @@ static tu_rc add_problem(loader *l, tu_verdict verdict, const tu_object_id *id, 
     return TU_OK;
 }
 
-/* --- one manifest
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- one manifest ----------------------------------------------------------------------------- */
 
 /* The column of a value, for the one message that needs it: the text is still in the tree. */
 static int64_t column_of(const loader *l, tu_str file, size_t at) {
@@ -216,9 +212,7 @@ static tu_rc take_document(loader *l, tu_value *v, tu_str file, bool *ret_manife
     return TU_OK;
 }
 
-/* --- one file
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- one file --------------------------------------------------------------------------------- */
 
 static tu_rc parse_problem(loader *l, tu_str file, const tu_error *e) {
     _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(8 * TU_KIB);
@@ -299,9 +293,7 @@ static tu_rc on_rendered(void *arg, uint32_t record, uint32_t index, const tu_va
     return rc;
 }
 
-/* --- the set
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- the set ---------------------------------------------------------------------------------- */
 
 static int by_id(const void *x, const void *y) {
     const tu_prepared *a = x, *b = y;
@@ -386,9 +378,7 @@ void tu_desired_unref(tu_desired_set *s) {
     free(s);
 }
 
-/* --- the whole way
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- the whole way ---------------------------------------------------------------------------- */
 
 static tu_rc on_revision(void *arg, uint32_t record, uint32_t index, const tu_value *meta,
                          tu_str body) {

@@ -47,9 +47,7 @@ static void key_of(const tu_delivery *d, char room[32]) {
     snprintf(room, 32, "%lld", (long long)d->id);
 }
 
-/* --- the outcome
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- the outcome ------------------------------------------------------------------------------ */
 
 static void outcome_work(tu_job *job) {
     send_job *j = (send_job *)job;
@@ -106,9 +104,7 @@ static void send_work(tu_job *job) {
     j->rc = tu_call_send(j->n->plugin, j->delivery.message, j->delivery.key, &call, &j->error);
 }
 
-/* --- what is due
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- what is due ------------------------------------------------------------------------------ */
 
 typedef struct due_job {
     tu_job job;
@@ -207,9 +203,7 @@ void deliver_kick(service *s) {
     tu_worker_submit(s->store_worker, &j->job);
 }
 
-/* --- start and stop
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- start and stop --------------------------------------------------------------------------- */
 
 void deliver_start(service *s) {
     service_timer(s, &s->deliver_timer, s);

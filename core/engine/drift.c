@@ -34,9 +34,7 @@
 #define HEAL_FORGOTTEN_MS 600000
 #define DELIVERY_LIFE_MS (24LL * 3600 * 1000)
 
-/* --- identity
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- identity --------------------------------------------------------------------------------- */
 
 void drift_key(tu_buf *b, const tu_finding *f) {
     if (f->id.name.n)
@@ -52,9 +50,7 @@ static uint64_t finding_hash(const tu_finding *f) {
     return tu_hash64(tu_buf_str(&b));
 }
 
-/* --- recording
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- recording -------------------------------------------------------------------------------- */
 
 typedef struct record_job {
     tu_job job;
@@ -245,9 +241,7 @@ static void record(open_drift *d, const char *kind, bool tell, const char *by) {
     tu_worker_submit(s->store_worker, &j->job);
 }
 
-/* --- the life of a drift
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- the life of a drift ---------------------------------------------------------------------- */
 
 void drift_free(void *open) {
     open_drift *d = open;
@@ -324,9 +318,7 @@ static void resolve(open_drift *d, const char *by) {
     drift_free(d);
 }
 
-/* --- healing: when
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- healing: when ---------------------------------------------------------------------------- */
 
 static heal_history *history_of(rule_state *r, const char *key) {
     heal_history *h = tu_map_get(&r->heals, tu_str_c(key));
@@ -433,9 +425,7 @@ static void fought(open_drift *d, const tu_finding *f) {
                f->change_count ? f->changes[0].owner.manager.p : NULL, NULL);
 }
 
-/* --- sightings
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* --- sightings -------------------------------------------------------------------------------- */
 
 static bool is_told(const tu_finding *f) {
     return tu_verdict_is_drift(f->verdict) && f->action != TU_ACTION_IGNORE;
@@ -499,9 +489,7 @@ void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_or
         target_heal_soon(r->target, 0);
 }
 
-/* --- findings of the set itself
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- findings of the set itself --------------------------------------------------------------- */
 
 static bool is_in_set(const rule_state *r, const open_drift *d) {
     if (d->finding.id.name.n && tu_desired_find(r->set, &d->finding.id))
@@ -548,9 +536,7 @@ void drift_left_git(rule_state *r, const tu_object_id *id) {
         resolve(d, "git");
 }
 
-/* --- an earlier run's drifts
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- an earlier run's drifts ------------------------------------------------------------------ */
 
 /* A problem of a file has no object; its place stands in the finding. */
 static void restore_place(tu_arena *a, const tu_drift *row, tu_finding *f) {

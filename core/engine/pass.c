@@ -51,9 +51,7 @@ static void progress(const pass *p, const char *stage, int64_t done, int64_t tot
         p->o->progress(p->o->progress_arg, stage, done, total);
 }
 
-/* --- listing
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- listing ---------------------------------------------------------------------------------- */
 
 typedef struct listing {
     pass *pass;
@@ -109,9 +107,7 @@ static tu_rc list(pass *p, rule_pass *r, tu_error **error) {
     return rc;
 }
 
-/* --- the desired set
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- the desired set -------------------------------------------------------------------------- */
 
 static tu_rc catalogue_for(pass *p, const tu_rule *rule, tu_plugin_use *target, tu_catalogue **ret,
                            tu_error **error) {
@@ -143,9 +139,7 @@ static tu_rc load(pass *p, rule_pass *r, tu_desired_set **ret, tu_error **error)
     return tu_desired_load(&in, ret, error);
 }
 
-/* --- verifying
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- verifying -------------------------------------------------------------------------------- */
 
 static tu_finding *unknown(pass *p, const tu_prepared *d, tu_str reason) {
     tu_finding f = {.id = d->id,
@@ -187,9 +181,7 @@ static tu_rc verify_suspects(pass *p, rule_pass *r) {
     return rc;
 }
 
-/* --- the report
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- the report ------------------------------------------------------------------------------- */
 
 static int by_id(const void *x, const void *y) {
     const tu_finding *a = *(tu_finding *const *)x, *b = *(tu_finding *const *)y;
@@ -270,9 +262,7 @@ static tu_rc run_rule(pass *p, rule_pass *r, tu_rule_report *out) {
     return rc == TU_ECANCELLED ? rc : TU_OK;
 }
 
-/* --- opening and closing
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- opening and closing ---------------------------------------------------------------------- */
 
 static bool is_chosen(const tu_pass_options *o, tu_str rule) {
     for (size_t i = 0; i < o->rule_count; i++)
@@ -371,9 +361,7 @@ void tu_report_free(tu_report *r) {
     free(r);
 }
 
-/* --- healing what a pass found
- * --------------------------------------------------------------------------------------------------
- */
+/* --- healing what a pass found ---------------------------------------------------------------- */
 
 typedef struct candidate {
     rule_pass *rule;

@@ -68,8 +68,7 @@ void service_timer(service *s, uv_timer_t *t, void *data) {
     t->data = data;
 }
 
-/* --- building and tearing down one configuration's structure
- * ---------------------------------------------------------------- */
+/* --- building and tearing down one configuration's structure ---------------------------------- */
 
 static source_state *source_named(service *s, tu_str name) {
     for (size_t i = 0; i < s->source_count; i++)
@@ -183,9 +182,7 @@ static void tear_down(service *s) {
     free_structure(s);
 }
 
-/* --- drifts of rules that are gone
- * ------------------------------------------------------------------------------------------------
- */
+/* --- drifts of rules that are gone ------------------------------------------------------------ */
 
 typedef struct orphans {
     const tu_config *config;
@@ -242,9 +239,7 @@ static void close_orphans(tu_store *store, const tu_config *config) {
     tu_arena_done(&o.arena);
 }
 
-/* --- one turn
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* --- one turn --------------------------------------------------------------------------------- */
 
 static void log_errors(const tu_errors *errors) {
     for (size_t i = 0; i < errors->n; i++) {
@@ -296,9 +291,7 @@ static tu_rc turn(runner *u, tu_session *session, tu_errors *errors) {
     return rc;
 }
 
-/* --- the configuration
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- the configuration ------------------------------------------------------------------------ */
 
 static char *instance_state(const runner *u) {
     return tu_path_join(u->options->state, "plugins");

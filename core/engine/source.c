@@ -15,9 +15,7 @@
 #include "base/mem.h"
 #include "engine/service.h"
 
-/* --- the revision
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- the revision ----------------------------------------------------------------------------- */
 
 typedef struct resolve_job {
     tu_job job;
@@ -87,8 +85,7 @@ static void schedule(source_state *x) {
     uv_timer_start(&x->timer, on_timer, wait, 0);
 }
 
-/* --- a source that tells by itself
- * -------------------------------------------------------------------------------------- */
+/* --- a source that tells by itself ------------------------------------------------------------ */
 
 typedef struct changed_job {
     tu_job job;
@@ -138,9 +135,7 @@ static void *watch(void *arg) {
     return NULL;
 }
 
-/* --- a rule's desired set
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- a rule's desired set --------------------------------------------------------------------- */
 
 typedef struct load_job {
     tu_job job;
@@ -211,9 +206,7 @@ void rule_load(rule_state *r) {
     tu_worker_submit(r->source->worker, &j->job);
 }
 
-/* --- start and stop
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- start and stop --------------------------------------------------------------------------- */
 
 void source_start(source_state *x) {
     x->worker = tu_worker_new(x->s->inbox, x->use->name.p);

@@ -20,9 +20,7 @@
 #define STATUS_LIMIT (64u * TU_MIB)
 #define LISTED_DRIFTS 1000
 
-/* --- the answer
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- the answer ------------------------------------------------------------------------------- */
 
 static void member(tu_buf *b, const char *before, const char *key, tu_str value) {
     tu_buf_addf(b, "%s\"%s\":", before, key);
@@ -143,9 +141,7 @@ static void write_status(tu_buf *b, const service *s) {
     tu_buf_add_c(b, "}}\n");
 }
 
-/* --- the server
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- the server ------------------------------------------------------------------------------- */
 
 typedef struct client {
     uv_pipe_t pipe;
@@ -264,9 +260,7 @@ void status_close(service *s) {
     s->socket_open = false;
 }
 
-/* --- the client
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- the client ------------------------------------------------------------------------------- */
 
 static tu_rc exchange(int fd, const char *socket, const char *command, tu_buf *ret,
                       tu_error **error) {
@@ -314,9 +308,7 @@ tu_rc tu_status_ask(const char *socket_path, const char *command, tu_buf *ret, t
     return rc;
 }
 
-/* --- systemd
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* --- systemd ---------------------------------------------------------------------------------- */
 
 /* sd_notify(3)'s protocol: one datagram to the socket that NOTIFY_SOCKET names. Without it,
  * nothing. */

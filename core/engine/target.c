@@ -30,9 +30,7 @@ static tu_call_options options(const target_state *t, int64_t timeout_ms) {
 static void start_watch(target_state *t);
 static void list_now(target_state *t);
 
-/* --- discovery
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- discovery -------------------------------------------------------------------------------- */
 
 typedef struct discover_job {
     tu_job job;
@@ -117,9 +115,7 @@ static void discover(target_state *t) {
     tu_worker_submit(t->worker, &j->job);
 }
 
-/* --- sightings
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- sightings -------------------------------------------------------------------------------- */
 
 typedef struct sighting_job {
     tu_job job;
@@ -207,8 +203,7 @@ static void scope_done(tu_job *job) {
     free(j);
 }
 
-/* --- what a call observes: its sink
- * ----------------------------------------------------------------------------------------- */
+/* --- what a call observes: its sink ----------------------------------------------------------- */
 
 typedef struct observing {
     target_state *t;
@@ -283,9 +278,7 @@ static void observing_done(observing *o) {
     free(o->rules);
 }
 
-/* --- the watch thread
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- the watch thread ------------------------------------------------------------------------- */
 
 /* A newer view with the same scopes is taken up between records, but never within a listing: what
  * was seen in it belongs to the view that it began with. */
@@ -412,9 +405,7 @@ static void start_watch(target_state *t) {
     t->watching = pthread_create(&t->watch, NULL, watch, w) == 0;
 }
 
-/* --- a full listing
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- a full listing --------------------------------------------------------------------------- */
 
 typedef struct list_job {
     tu_job job;
@@ -467,9 +458,7 @@ static void on_pass(uv_timer_t *timer) {
     list_view(r->target, tu_view_new(r->s->config, &r->rule, &r->set, 1, r->target->narrow));
 }
 
-/* --- verifying single objects
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- verifying single objects ----------------------------------------------------------------- */
 
 typedef struct verify_job {
     tu_job job;
@@ -529,9 +518,7 @@ void target_verify(target_state *t, rule_state *r, const uint32_t *objects, size
     tu_worker_submit(t->worker, &j->job);
 }
 
-/* --- healing
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* --- healing ---------------------------------------------------------------------------------- */
 
 typedef struct heal_job {
     tu_job job;
@@ -628,9 +615,7 @@ void target_heal_soon(target_state *t, int64_t delay_ms) {
         uv_timer_start(&t->heal_timer, heal_due, wait, 0);
 }
 
-/* --- a rule has a new set
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- a rule has a new set --------------------------------------------------------------------- */
 
 /* Verdicts of what didn't change go over; what left is forgotten; the rest is to be looked at.
  * Returns those. */
@@ -681,9 +666,7 @@ void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old) {
         discover_again(t, 2000);
 }
 
-/* --- start and stop
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- start and stop --------------------------------------------------------------------------- */
 
 void target_start(target_state *t) {
     pthread_mutex_init(&t->view_lock, NULL);

@@ -16,9 +16,7 @@
  * everything is cheaper. */
 #define NAMESPACES_NAMED 4
 
-/* --- the view
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- the view --------------------------------------------------------------------------------- */
 
 static size_t scope_for(tu_view *v, tu_map *index, const tu_prepared *p) {
     char key[1024];
@@ -114,9 +112,7 @@ void tu_view_unref(tu_view *v) {
     free(v);
 }
 
-/* --- one object
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- one object ------------------------------------------------------------------------------- */
 
 tu_rc tu_view_judge(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
                     const tu_value *live, const tu_value *predicted, tu_finding *ret,
@@ -146,9 +142,7 @@ tu_rc tu_view_judge(tu_arena *a, const tu_rule *rule, const tu_prepared *desired
                      ret, error);
 }
 
-/* --- the observer
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- the observer ----------------------------------------------------------------------------- */
 
 void tu_observer_init(tu_observer *o, tu_view *view, const tu_observer_sink *sink) {
     *o = (tu_observer){.view = tu_view_ref(view), .sink = *sink};

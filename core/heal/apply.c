@@ -125,8 +125,7 @@ tu_rc tu_heal_read(tu_arena *a, tu_plugin_use *target, const tu_prepared *desire
     return rc;
 }
 
-/* --- leaving changes alone
- * ------------------------------------------------------------------------------------------ */
+/* --- leaving changes alone -------------------------------------------------------------------- */
 
 /* Splits "/a/b/[name=x]" into "/a/b" and its last step. A '/' inside a step is escaped, so the last
  * one separates. */
@@ -206,8 +205,7 @@ static tu_rc body_for(tu_arena *a, const tu_prepared *desired, const tu_finding 
     return TU_OK;
 }
 
-/* --- taking additions away
- * ------------------------------------------------------------------------------------------ */
+/* --- taking additions away -------------------------------------------------------------------- */
 
 static bool is_others_addition(const tu_change *c) {
     return c->kind == TU_CHANGE_ADDED && c->owner.class_ != TU_MANAGER_OURS;
@@ -282,9 +280,7 @@ static tu_rc remove_additions(tu_arena *a, tu_plugin_use *target, const tu_prepa
     return rc;
 }
 
-/* --- healing
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- healing ---------------------------------------------------------------------------------- */
 
 static bool needs_apply(const tu_finding *f, tu_action at_least) {
     for (size_t i = 0; i < f->change_count; i++)

@@ -1,15 +1,13 @@
 /*
- * model/model.h: the words of trueup as plain data (DESIGN section 2). No behaviour but names and
- * copies.
- *
- * To add a verdict or a change kind: add it to the enum, to the table of names in model.c, to the
- * report's summary and to the README.
+ * model/model.h: what trueup finds, as plain data: objects, changes, findings (DESIGN section 2).
+ * No behaviour but identity and copies; the closed sets of words stand in base/words.h.
  */
 #ifndef TU_MODEL_MODEL_H
 #define TU_MODEL_MODEL_H
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/words.h"
 #include "value/value.h"
 
 /* One resource in a target. version is not part of its identity. */
@@ -29,70 +27,11 @@ void tu_object_id_print(tu_buf *b, const tu_object_id *id);
  * not given (*ret_any_group true). */
 tu_rc tu_object_id_parse(tu_str text, tu_object_id *ret, bool *ret_any_group, tu_error **error);
 
-typedef enum {
-    TU_VERDICT_IN_SYNC,
-    TU_VERDICT_DRIFTED,
-    TU_VERDICT_MISSING,
-    TU_VERDICT_UNMANAGED,
-    TU_VERDICT_BLOCKED,
-    TU_VERDICT_INVALID,
-    TU_VERDICT_UNKNOWN,
-    TU_VERDICT_TERMINATING,
-    TU_VERDICT_DELEGATED,
-    TU_VERDICT_COUNT
-} tu_verdict;
-const char *tu_verdict_name(tu_verdict v);
-bool tu_verdict_parse(tu_str s, tu_verdict *ret);
-
-typedef enum {
-    TU_CONFIDENCE_NONE,
-    TU_CONFIDENCE_OBSERVED,
-    TU_CONFIDENCE_PROVED,
-    TU_CONFIDENCE_CONFIRMED
-} tu_confidence;
-const char *tu_confidence_name(tu_confidence c); /* "", "observed", "proved", "confirmed" */
-
-typedef enum {
-    TU_CHANGE_VALUE,
-    TU_CHANGE_REMOVED,
-    TU_CHANGE_ADDED,
-    TU_CHANGE_ORDER,
-    TU_CHANGE_DUPLICATE,
-    TU_CHANGE_OWNERSHIP,
-    TU_CHANGE_COUNT
-} tu_change_kind;
-const char *tu_change_name(
-    tu_change_kind k); /* "value", "removed", "added", "order", "duplicate", "ownership" */
-bool tu_change_parse(tu_str s, tu_change_kind *ret);
-
-typedef enum {
-    TU_MANAGER_UNKNOWN,
-    TU_MANAGER_HUMAN,
-    TU_MANAGER_CONTROLLER,
-    TU_MANAGER_GITOPS,
-    TU_MANAGER_OURS
-} tu_manager_class;
-const char *
-tu_manager_class_name(tu_manager_class c); /* "unknown", "human", "controller", "gitops", "ours" */
-
 /* Whose hand: what the target recorded. All empty when unknown. */
 typedef struct tu_owner {
     tu_str manager, operation, subresource, time; /* time: RFC 3339 as recorded */
     tu_manager_class class_;
 } tu_owner;
-
-typedef enum {
-    TU_ACTION_IGNORE,
-    TU_ACTION_ALERT,
-    TU_ACTION_APPROVE,
-    TU_ACTION_HEAL
-} tu_action; /* weakest first */
-const char *tu_action_name(tu_action a);
-bool tu_action_parse(tu_str s, tu_action *ret);
-
-typedef enum { TU_SEVERITY_INFO, TU_SEVERITY_WARNING, TU_SEVERITY_CRITICAL } tu_severity;
-const char *tu_severity_name(tu_severity s);
-bool tu_severity_parse(tu_str s, tu_severity *ret);
 
 /* One difference at one path. */
 typedef struct tu_change {
@@ -128,8 +67,4 @@ typedef struct tu_finding {
 } tu_finding;
 
 tu_finding *tu_finding_copy(tu_arena *a, const tu_finding *f);
-/* Does the verdict mean that something must be told or done? (drifted, missing, unmanaged, blocked,
- * invalid) */
-bool tu_verdict_is_drift(tu_verdict v);
-
 #endif

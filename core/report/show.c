@@ -6,9 +6,7 @@
 #include "base/str.h"
 #include "value/json.h"
 
-/* --- characters
- * --------------------------------------------------------------------------------------------------
- */
+/* --- characters ------------------------------------------------------------------------------- */
 
 typedef struct range {
     uint32_t first, last;
@@ -98,8 +96,7 @@ void tu_show_safe(tu_buf *out, tu_str s) {
         tu_buf_add(out, (tu_str){s.p + plain, s.n - plain});
 }
 
-/* --- columns and colours
- * --------------------------------------------------------------------------------------- */
+/* --- columns and colours ---------------------------------------------------------------------- */
 
 /* One of our colours at the front: ESC [ digits m. */
 static size_t paint_length(tu_str s) {
@@ -182,9 +179,7 @@ void tu_show_paint(tu_buf *line, bool color, tu_paint paint, tu_str safe) {
     tu_buf_add_c(line, "\x1b[0m");
 }
 
-/* --- values
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 void tu_show_value(tu_buf *out, const tu_value *v, size_t limit) {
     if (!v) {

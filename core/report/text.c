@@ -77,8 +77,7 @@ static void paint_safe(printer *p, tu_paint paint, tu_str text) {
     tu_buf_done(&safe);
 }
 
-/* --- one object: its line
- * ------------------------------------------------------------------------------------------ */
+/* --- one object: its line --------------------------------------------------------------------- */
 
 static void add_place(printer *p, const tu_finding *f) {
     if (f->file.n == 0)
@@ -159,8 +158,7 @@ static void write_head(printer *p, const tu_finding *f, size_t verdict_columns, 
     flush(p, p->o->width);
 }
 
-/* --- one change in a line
- * ------------------------------------------------------------------------------------------ */
+/* --- one change in a line --------------------------------------------------------------------- */
 
 static void add_hand(printer *p, const tu_owner *o) {
     if (o->manager.n == 0)
@@ -293,8 +291,7 @@ static void write_change_line(printer *p, const tu_change *c, const alignment *a
     flush(p, p->o->width);
 }
 
-/* --- one change in full
- * ------------------------------------------------------------------------------------------- */
+/* --- one change in full ----------------------------------------------------------------------- */
 
 typedef struct diff_state {
     printer *p;
@@ -361,9 +358,7 @@ static void write_change_in_full(printer *p, const tu_finding *f, const tu_chang
     tu_buf_done(&desired);
 }
 
-/* --- one object
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- one object ------------------------------------------------------------------------------- */
 
 static void write_changes(printer *p, const tu_finding *f) {
     alignment n = measure(p, f);
@@ -403,9 +398,7 @@ void tu_report_finding_text(tu_buf *out, const tu_finding *f, const tu_report_op
     end(&p);
 }
 
-/* --- one rule
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- one rule --------------------------------------------------------------------------------- */
 
 /* A commit's first ten digits, a digest's algorithm and first twelve, anything else whole. */
 static tu_str short_revision(tu_str s) {
@@ -474,9 +467,7 @@ static void write_rule(printer *p, const tu_rule_report *r) {
     }
 }
 
-/* --- the end
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void write_summary(printer *p, const tu_report *r) {
     size_t counts[TU_VERDICT_COUNT], total = 0, problems = 0;

@@ -22,9 +22,7 @@
 
 enum { BUSY_TIMEOUT_MS = 5000 };
 
-/* --- results
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 tu_rc tu_store_fail(tu_store *s, int code, const char *doing, tu_error **error) {
     const char *text = s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(code);
@@ -65,9 +63,7 @@ tu_rc tu_store_fail(tu_store *s, int code, const char *doing, tu_error **error) 
     }
 }
 
-/* --- statements
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- statements ------------------------------------------------------------------------------- */
 
 sqlite3_stmt *tu_store_use(tu_store *s, tu_sql which) {
     sqlite3_stmt *statement = s->statements[which];
@@ -144,9 +140,7 @@ tu_rc tu_store_finish(tu_store *s, tu_rc rc, tu_error **error) {
     return rc;
 }
 
-/* --- opening
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static tu_rc execute(tu_store *s, const char *sql, const char *doing, tu_error **error) {
     int code = sqlite3_exec(s->db, sql, NULL, NULL, NULL);

@@ -14,9 +14,7 @@
 
 enum { ATTEMPT_TEXT_BYTES = 512 };
 
-/* --- drifts
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- drifts ----------------------------------------------------------------------------------- */
 
 static tu_rc write_drift(tu_store *s, const tu_drift *d, int64_t *ret_id, tu_error **error) {
     sqlite3_stmt *statement = tu_store_use(s, d->id ? TU_SQL_DRIFT_UPDATE : TU_SQL_DRIFT_INSERT);
@@ -51,9 +49,7 @@ static tu_rc write_drift(tu_store *s, const tu_drift *d, int64_t *ret_id, tu_err
     return rc;
 }
 
-/* --- deliveries
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- deliveries ------------------------------------------------------------------------------- */
 
 static void add_field(tu_buf *b, tu_str field) {
     tu_buf_addf(b, "%zu:", field.n);
@@ -127,9 +123,7 @@ static tu_rc write_delivery(tu_store *s, const tu_delivery *d, int64_t drift_id,
     return rc;
 }
 
-/* --- inventory
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- inventory -------------------------------------------------------------------------------- */
 
 static void bind_item(sqlite3_stmt *statement, const tu_inventory_item *item) {
     tu_bind_text(statement, 1, item->rule);
@@ -154,9 +148,7 @@ tu_rc tu_store_inventory_remove(tu_store *s, const tu_inventory_item *item, tu_e
     return tu_store_run(s, statement, "record what was removed", NULL, error);
 }
 
-/* --- transactions
- * -------------------------------------------------------------------------------------------------
- */
+/* --- transactions ----------------------------------------------------------------------------- */
 
 /* ids: room for the drift's and each delivery's */
 static tu_rc write_change(tu_store *s, const tu_store_change *c, int64_t *ids, tu_error **error) {

@@ -11,13 +11,14 @@
 #include "base/buf.h"
 #include "value/value.h"
 
-#define TU_JSON_COPY 1u       /* copy strings into the arena: the text may go away. Otherwise strings without escapes point into it. */
-#define TU_JSON_NO_LINES 2u   /* don't count lines (live objects): a little faster */
-#define TU_JSON_PREFIX 4u     /* stop after one value; the rest is not looked at */
+#define TU_JSON_COPY                                                                               \
+    1u /* copy strings into the arena: the text may go away. Otherwise strings without escapes point into it. */
+#define TU_JSON_NO_LINES 2u /* don't count lines (live objects): a little faster */
+#define TU_JSON_PREFIX 4u   /* stop after one value; the rest is not looked at */
 
 /* file names the text in errors; NULL for none. On success *ret is in the arena. `ret_length` (may be NULL): bytes read, with PREFIX. */
-tu_rc tu_json_parse(tu_arena *a, tu_str text, unsigned flags, const char *file, tu_value **ret, size_t *ret_length,
-                    tu_error **error);
+tu_rc tu_json_parse(tu_arena *a, tu_str text, unsigned flags, const char *file, tu_value **ret,
+                    size_t *ret_length, tu_error **error);
 
 #define TU_JSON_PRETTY 1u /* two spaces of indentation */
 #define TU_JSON_SORTED 2u /* keys in byte order: the canonical form that digests are taken of */

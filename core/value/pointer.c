@@ -10,9 +10,7 @@
 
 #include "base/str.h"
 
-/* --- writing
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- writing ---------------------------------------------------------------------------------- */
 
 /* Puts a backslash before each of `special`, as well as the escapes of RFC 6901. */
 static void add_escaped(tu_buf *b, tu_str s, const char *special) {
@@ -47,9 +45,7 @@ void tu_pointer_add_item(tu_buf *b, const tu_str *names, const tu_str *values, s
     tu_buf_add_byte(b, ']');
 }
 
-/* --- steps
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- steps ------------------------------------------------------------------------------------ */
 
 /* Takes the next step off a path that begins with '/'. */
 static tu_str take_step(tu_str *path) {
@@ -173,9 +169,7 @@ const tu_value *tu_pointer_get(const tu_value *v, tu_str pointer) {
     return v;
 }
 
-/* --- matching
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- matching --------------------------------------------------------------------------------- */
 
 /* In "[name=app]" the brackets are the path's own, not a class. */
 static bool step_matches(tu_str pattern, tu_str step) {

@@ -17,8 +17,8 @@
 tu_rc tu_schema_check(const tu_value *schema, tu_error **error);
 /* Appends one error for each mistake in v. `text` is the source that spans refer to, for columns (may be empty: no columns). Fills defaults into v (from the
  * arena) where properties are absent. where: "spec.config" or "", put in front of messages. */
-void tu_schema_validate(tu_arena *a, const tu_value *schema, tu_value *v, const char *file, tu_str text, const char *where,
-                        tu_errors *errors);
+void tu_schema_validate(tu_arena *a, const tu_value *schema, tu_value *v, const char *file,
+                        tu_str text, const char *where, tu_errors *errors);
 /* The column (1-based, in characters) of byte offset `at`. */
 int64_t tu_text_column(tu_str text, size_t at);
 

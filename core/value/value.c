@@ -27,9 +27,7 @@ const char *tu_type_name(tu_type t) {
     return (size_t)t < sizeof names / sizeof *names ? names[t] : "unknown";
 }
 
-/* --- lookups
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- lookups ---------------------------------------------------------------------------------- */
 
 bool tu_value_is(const tu_value *v, tu_type t) {
     return v != NULL && v->type == t;
@@ -88,9 +86,7 @@ bool tu_value_boolean(const tu_value *v, bool otherwise) {
     return tu_value_is(v, TU_BOOL) ? v->boolean : otherwise;
 }
 
-/* --- equality
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- equality --------------------------------------------------------------------------------- */
 
 static bool is_number(const tu_value *v) {
     return v->type == TU_INTEGER || v->type == TU_NUMBER;
@@ -210,9 +206,7 @@ uint64_t tu_value_hash(const tu_value *v) {
     }
 }
 
-/* --- builders
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- builders --------------------------------------------------------------------------------- */
 
 tu_value *tu_value_new(tu_arena *a, tu_type t) {
     tu_value *v = tu_arena_zalloc(a, sizeof *v);
@@ -320,9 +314,7 @@ bool tu_value_remove(tu_value *map, tu_str key) {
     return true;
 }
 
-/* --- copies
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- copies ----------------------------------------------------------------------------------- */
 
 static bool copy_into(tu_arena *a, tu_value *to, const tu_value *from);
 
@@ -383,9 +375,7 @@ tu_value *tu_value_copy(tu_arena *a, const tu_value *v) {
     return copy && copy_into(a, copy, v) ? copy : NULL;
 }
 
-/* --- seals
- * --------------------------------------------------------------------------------------------------------
- */
+/* --- seals ------------------------------------------------------------------------------------ */
 
 /* The key lives as long as the process and never leaves it: digests of two runs can't be compared,
  * nor guessed from a store. */

@@ -23,8 +23,8 @@ typedef enum { TU_YAML_KUBERNETES, TU_YAML_STRICT } tu_yaml_reading;
 /* One document of a stream: its text is found without parsing it, so that a broken document doesn't hide the others. */
 typedef struct tu_yaml_part {
     tu_str text;
-    uint32_t line;   /* of its first byte, counted from the stream's first line = 1 */
-    size_t offset;   /* of its first byte in the stream */
+    uint32_t line; /* of its first byte, counted from the stream's first line = 1 */
+    size_t offset; /* of its first byte in the stream */
 } tu_yaml_part;
 typedef struct tu_yaml_split {
     tu_str rest;
@@ -40,6 +40,7 @@ bool tu_yaml_split_next(tu_yaml_split *s, tu_yaml_part *ret);
 
 /* Parses one part. *ret is NULL (with TU_OK) when it holds no value (empty, only comments). Strings are copied into the arena. Lines, columns and spans
  * are those of the whole stream. JSON is YAML, so it comes through here too. */
-tu_rc tu_yaml_parse(tu_arena *a, tu_yaml_part part, tu_yaml_reading reading, const char *file, tu_value **ret, tu_error **error);
+tu_rc tu_yaml_parse(tu_arena *a, tu_yaml_part part, tu_yaml_reading reading, const char *file,
+                    tu_value **ret, tu_error **error);
 
 #endif

@@ -57,18 +57,18 @@ typedef struct tu_str {
 /* Result classes. 0 is success, every failure is one of these; never an errno. */
 typedef int32_t tu_rc;
 #define TU_OK 0
-#define TU_EINVALID (-1)      /* the input is wrong; trying again can't help */
-#define TU_EDENIED (-2)       /* authentication or permission refused */
-#define TU_ENOTFOUND (-3)     /* the thing asked for isn't there */
-#define TU_ECONFLICT (-4)     /* a precondition failed: read again first */
-#define TU_EUNAVAILABLE (-5)  /* unreachable or failing for the moment */
-#define TU_ETHROTTLED (-6)    /* told to slow down; retry_after_ms says how long */
-#define TU_ETIMEOUT (-7)      /* the deadline passed; the outcome may be unknown */
-#define TU_ECANCELLED (-8)    /* stopped because the host asked for it */
-#define TU_EUNSUPPORTED (-9)  /* this plugin or its peer can't do that */
-#define TU_EINTEGRITY (-10)   /* a digest, signature or host key didn't match */
-#define TU_EINTERNAL (-11)    /* a fault of the plugin */
-#define TU_EREFUSED (-12)     /* understood and refused by policy, quota or immutability */
+#define TU_EINVALID (-1)     /* the input is wrong; trying again can't help */
+#define TU_EDENIED (-2)      /* authentication or permission refused */
+#define TU_ENOTFOUND (-3)    /* the thing asked for isn't there */
+#define TU_ECONFLICT (-4)    /* a precondition failed: read again first */
+#define TU_EUNAVAILABLE (-5) /* unreachable or failing for the moment */
+#define TU_ETHROTTLED (-6)   /* told to slow down; retry_after_ms says how long */
+#define TU_ETIMEOUT (-7)     /* the deadline passed; the outcome may be unknown */
+#define TU_ECANCELLED (-8)   /* stopped because the host asked for it */
+#define TU_EUNSUPPORTED (-9) /* this plugin or its peer can't do that */
+#define TU_EINTEGRITY (-10)  /* a digest, signature or host key didn't match */
+#define TU_EINTERNAL (-11)   /* a fault of the plugin */
+#define TU_EREFUSED (-12)    /* understood and refused by policy, quota or immutability */
 
 #define TU_LOG_DEBUG 0
 #define TU_LOG_INFO 1
@@ -103,8 +103,9 @@ typedef int32_t tu_rc;
  *   TU_REC_END          list, watch         {}: the listing of scope `index` is complete: what was not
  *                                           emitted since TU_REC_BEGIN is not there       -
  *   TU_REC_LOST         list, watch         {"class","code","message"}: scope `index` can't be read now (class is
- *                                           the tu_rc); its last listing is to be thrown away if it has not ended.
- *                                           In watch the plugin goes on trying and begins a new listing.  -
+ *                                           the tu_rc). Objects of a listing that hasn't ended were there; that
+ *                                           others weren't emitted proves nothing. In watch the plugin goes on
+ *                                           trying and begins a new listing.              -
  *   TU_REC_CURRENT      watch               {}: scope `index` is known to be up to date at this moment -
  *   TU_REC_RESULT       apply, patch        {"created":bool}                             the object as it stands after
  *                                                                                        (dry run: as it would stand)
@@ -147,18 +148,20 @@ typedef struct tu_host {
     /* Hands one record to the core, which copies it. Not TU_OK: stop and return that value. */
     tu_rc (*emit)(tu_call *c, uint32_t record, uint32_t index, tu_str meta, tu_str body);
     int32_t (*cancelled)(const tu_call *c);
-    int32_t (*cancel_fd)(const tu_call *c);   /* readable once the call is cancelled; only poll it */
+    int32_t (*cancel_fd)(const tu_call *c); /* readable once the call is cancelled; only poll it */
     int64_t (*deadline_ms)(const tu_call *c); /* CLOCK_MONOTONIC milliseconds; below 0: none */
     /* Opens the secret behind a handle and passes its value to use(), then wipes it. */
     tu_rc (*secret)(tu_call *c, tu_str handle, void (*use)(void *arg, tu_str value), void *arg);
     /* Only in render(): the tree's files in byte order of their paths, and one file's bytes. Paths are relative,
      * with '/' and without "." or "..". each() returns 0 to go on. */
-    tu_rc (*tree_files)(tu_call *c, int32_t (*each)(void *arg, tu_str path, uint64_t bytes), void *arg);
+    tu_rc (*tree_files)(tu_call *c, int32_t (*each)(void *arg, tu_str path, uint64_t bytes),
+                        void *arg);
     tu_rc (*tree_read)(tu_call *c, tu_str path, void (*use)(void *arg, tu_str bytes), void *arg);
     /* A private directory where the instance may keep a cache between runs, as an absolute path; empty if
      * there is none (a run without state). Valid as long as the instance. */
     tu_str (*scratch)(tu_call *c);
-    const void *(*extension)(const char *id); /* later services, "trueup.host.NAME/1"; NULL when unknown */
+    const void *(*extension)(
+        const char *id); /* later services, "trueup.host.NAME/1"; NULL when unknown */
 } tu_host;
 
 typedef struct tu_instance tu_instance; /* the plugin's own, one for each configured use */
@@ -168,7 +171,7 @@ typedef struct tu_common {
     uint32_t size;
     /* config is a JSON object that already fits config_schema, with defaults filled in. No network here. */
     tu_rc (*create)(const tu_host *h, tu_call *c, tu_str config, tu_instance **out);
-    void (*destroy)(tu_instance *i); /* takes NULL; can't fail */
+    void (*destroy)(tu_instance *i);            /* takes NULL; can't fail */
     tu_rc (*probe)(tu_instance *i, tu_call *c); /* optional: are credentials and peer all right? */
 } tu_common;
 
@@ -287,9 +290,11 @@ typedef struct tu_plugin {
     const char *license;                   /* SPDX */
     const char *summary;                   /* one line */
     const char *url;
-    const char *config_schema; /* JSON Schema subset: type, properties, required, enum, pattern, default, minimum,
+    const char *
+        config_schema; /* JSON Schema subset: type, properties, required, enum, pattern, default, minimum,
                                   maximum, items, additionalProperties, description, x-trueup-secret */
-    const void *(*vtable)(const char *id); /* "trueup.source/1" -> const tu_source *; NULL when not served */
+    const void *(*vtable)(
+        const char *id); /* "trueup.source/1" -> const tu_source *; NULL when not served */
 } tu_plugin;
 
 #if defined(__GNUC__)

@@ -97,8 +97,7 @@ tu_rc tu_git_emit_revision(tu_git_work *w, const git_oid *id, const char *ref, g
     return rc == TU_OK ? TU_OK : tu_git_fail(w, rc, "stopped", "the host took no more records");
 }
 
-/* --- resolve
- * --------------------------------------------------------------------------------------- */
+/* --- resolve ---------------------------------------------------------------------------------- */
 
 static tu_rc list_remote(tu_git_work *w, bool emit) {
     tu_git_connection connection;
@@ -146,8 +145,7 @@ static tu_rc source_fetch(tu_instance *i, tu_call *c, tu_str revision, tu_str pa
     return tu_git_report(&w);
 }
 
-/* --- the plugin
- * ------------------------------------------------------------------------------------ */
+/* --- the plugin ------------------------------------------------------------------------------- */
 
 static void warn_plain_login(const tu_host *h, tu_call *c, const tu_git_settings *s) {
     bool login = s->token != NULL || s->password != NULL || s->address.password != NULL;

@@ -58,7 +58,8 @@ static int bench_list(kube_plugin *p, tu_call *c, int argc, char **argv) {
 }
 
 static void *cancel_soon(void *arg) {
-    struct timespec t = {getenv("BENCH_WATCH_S") ? strtol(getenv("BENCH_WATCH_S"), NULL, 10) : 10, 0};
+    struct timespec t = {getenv("BENCH_WATCH_S") ? strtol(getenv("BENCH_WATCH_S"), NULL, 10) : 10,
+                         0};
     nanosleep(&t, NULL);
     kube_call_cancel(arg);
     return NULL;

@@ -51,9 +51,7 @@ static tu_config *load_good(const char *path) {
 
 #define ASSERT_STR(s, text) assert_true(tu_str_is((s), (text)))
 
-/* --- what is wrong
- * ------------------------------------------------------------------------------------------------
- */
+/* --- what is wrong ---------------------------------------------------------------------------- */
 
 static const char *const bad[] = {"empty.yaml",      "not-a-map.yaml", "kinds.yaml",
                                   "shapes.yaml",     "meanings.yaml",  "names.yaml",
@@ -186,9 +184,7 @@ static void running_out_of_memory_gives_no_half_configuration(void **state) {
     tu_buf_done(&text);
 }
 
-/* --- what is right
- * --------------------------------------------------------------------------------------------------
- */
+/* --- what is right ---------------------------------------------------------------------------- */
 
 static void the_example_of_the_design_loads(void **state) {
     (void)state;
@@ -363,9 +359,7 @@ static void the_first_place_of_the_three_is_found(void **state) {
     free(here);
 }
 
-/* --- schemas
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- schemas ---------------------------------------------------------------------------------- */
 
 static void every_kind_has_a_schema_that_is_one(void **state) {
     (void)state;
@@ -387,8 +381,7 @@ static void every_kind_has_a_schema_that_is_one(void **state) {
     assert_null(tu_config_schema(NULL));
 }
 
-/* --- two words of the command line
- * ------------------------------------------------------------------------------------ */
+/* --- two words of the command line ------------------------------------------------------------ */
 
 static void words_become_a_configuration(void **state) {
     (void)state;

@@ -38,8 +38,7 @@ static const struct {
     {"report-all.json", {.format = TU_REPORT_JSON, .all = true}},
 };
 
-/* --- report.yaml to a report
- * ------------------------------------------------------------------------------------- */
+/* --- report.yaml to a report ------------------------------------------------------------------ */
 
 static tu_value *sealed_or_plain(tu_arena *a, const tu_value *v) {
     if (!v)
@@ -158,9 +157,7 @@ static void read_report(const char *name, tu_report *r) {
     tu_buf_done(&text);
 }
 
-/* --- what comes out
- * -----------------------------------------------------------------------------------------------
- */
+/* --- what comes out --------------------------------------------------------------------------- */
 
 static void compare_with_golden(const char *name, const char *file, tu_str got) {
     const char *path = case_path(name, file);
@@ -193,8 +190,7 @@ static void every_case_comes_out_as_its_files_say(void **state) {
     }
 }
 
-/* --- the JSON, read by somebody else's parser
- * ----------------------------------------------------------------------- */
+/* --- the JSON, read by somebody else's parser ------------------------------------------------- */
 
 static void assert_keys(const cJSON *object, const char *const *keys, size_t n) {
     const cJSON *member = object->child;
@@ -345,9 +341,7 @@ static void no_line_is_wider_than_the_terminal(void **state) {
     }
 }
 
-/* --- exit codes
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- exit codes ------------------------------------------------------------------------------- */
 
 /* A rule is a string: one letter for each finding, "!" for a problem. */
 static const struct {
@@ -424,9 +418,7 @@ static void the_exit_code_says_what_was_found(void **state) {
     }
 }
 
-/* --- lines
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 static void collect(void *arg, char mark, tu_str text) {
     tu_buf_addf(arg, "%c%.*s|", mark, TU_P(text));

@@ -117,9 +117,7 @@ static bool is_consistent(tu_store *s, contents *c) {
     return c->drifts == c->deliveries && c->audits == 2 * c->drifts;
 }
 
-/* --- kill -9
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- kill -9 ---------------------------------------------------------------------------------- */
 
 /* Commits from `first` on and says each number once it is committed. */
 static void commit_for_ever(int say, int64_t first) {
@@ -181,9 +179,7 @@ static void what_was_acknowledged_survives_kill_9(void **state) {
     }
 }
 
-/* --- a full disk
- * --------------------------------------------------------------------------------------------------
- */
+/* --- a full disk ------------------------------------------------------------------------------ */
 
 /* Commits until it fails for want of space; how many there are then. */
 static int64_t fill(tu_store *s, int64_t number) {
@@ -326,9 +322,7 @@ static void a_read_only_disk_is_refused(void **state) {
     expect_or_skip(child, "a read-only disk");
 }
 
-/* --- others
- * -------------------------------------------------------------------------------------------------------
- */
+/* --- others ----------------------------------------------------------------------------------- */
 
 static void a_second_process_is_refused(void **state) {
     (void)state;
