@@ -7,6 +7,7 @@
 #define TU_REPORT_REPORT_H
 
 #include "config/config.h"
+#include "model/model.h"
 
 /* What happened to one rule in one pass. Findings are sorted by group, kind, namespace, name. */
 typedef struct tu_rule_report {
