@@ -123,6 +123,8 @@ int tu_cli_fail(const tu_cli *cli, int code, const char *format, ...)
 int tu_cli_fail_with(const tu_cli *cli, tu_error *e); /* takes e over; the code fits its class */
 int tu_cli_fail_all(const tu_cli *cli, tu_errors *list,
                     int code); /* prints and clears every one; in the order found */
+/* What the configuration says in vain; on standard error, unless --quiet. */
+void tu_cli_warn_all(const tu_cli *cli, const tu_config *c);
 void tu_cli_note(const tu_cli *cli, const char *format, ...)
     __attribute__((format(printf, 2, 3))); /* unless --quiet */
 /* Writes to standard output and returns code, or says why it couldn't and returns TU_EXIT_UNKNOWN.

@@ -23,34 +23,88 @@ static size_t count_documents(const tu_config *c) {
 }
 
 /* Returns -1 with a configuration in which no mistake was found, otherwise the exit code. */
-static int load_checked(tu_cli *cli, char **ret_path, tu_config **ret) {
-    *ret_path = path_of(cli);
-    if (!*ret_path)
-        return TU_EXIT_USAGE;
+static int load_checked(const tu_cli *cli, const char *path, tu_config **ret) {
     tu_errors errors = {0};
-    *ret = tu_config_load(*ret_path, &errors);
-    if (*ret)
-        tu_engine_check_config(*ret, *ret_path, &errors);
+    *ret = tu_config_load(path, &errors);
+    if (*ret) {
+        tu_engine_check_config(*ret, path, &errors);
+        tu_cli_warn_all(cli, *ret);
+    }
     return errors.n || !*ret ? tu_cli_fail_all(cli, &errors, TU_EXIT_USAGE) : -1;
 }
 
-int tu_command_config_check(tu_cli *cli) {
-    char *path = NULL;
+static void add_located(tu_buf *out, const char *before, const char *file, int64_t line,
+                        int64_t column, tu_str message, const char *hint) {
+    tu_buf_addf(out, "%s{\"file\":", before);
+    tu_buf_add_json_string(out, tu_str_c(file ? file : ""));
+    tu_buf_addf(out, ",\"line\":%lld,\"column\":%lld,\"message\":", (long long)line,
+                (long long)column);
+    tu_buf_add_json_string(out, message);
+    if (hint) {
+        tu_buf_add_c(out, ",\"hint\":");
+        tu_buf_add_json_string(out, tu_str_c(hint));
+    }
+    tu_buf_add_byte(out, '}');
+}
+
+/* c is NULL where the documents could not be read. */
+static void add_check_json(tu_buf *out, const tu_config *c, const tu_errors *errors) {
+    tu_buf_add_byte(out, '{');
+    if (c)
+        tu_buf_addf(out, "\"documents\":%zu,\"files\":%zu,", count_documents(c), c->files.n);
+    tu_buf_add_c(out, "\"errors\":[");
+    for (size_t i = 0; i < errors->n; i++) {
+        const tu_error *e = errors->items[i];
+        add_located(out, i ? "," : "", e->file, e->line, e->column, tu_str_c(tu_error_text(e)),
+                    e->hint);
+    }
+    tu_buf_add_c(out, "],\"warnings\":[");
+    for (size_t i = 0; c && i < c->warning_count; i++) {
+        const tu_warning *w = &c->warnings[i];
+        add_located(out, i ? "," : "", w->place.file, w->place.line, w->place.column, w->text,
+                    NULL);
+    }
+    tu_buf_add_c(out, "]}\n");
+}
+
+static int check_json(const tu_cli *cli, const char *path) {
+    tu_errors errors = {0};
+    tu_config *c = tu_config_load(path, &errors);
+    if (c)
+        tu_engine_check_config(c, path, &errors);
+    tu_buf out = TU_BUF_INIT(4 * TU_MIB);
+    add_check_json(&out, c, &errors);
+    int code = tu_cli_print(cli, &out, errors.n || !c ? TU_EXIT_USAGE : TU_EXIT_OK);
+    tu_buf_done(&out);
+    tu_errors_done(&errors);
+    tu_config_unref(c);
+    return code;
+}
+
+static int check_text(tu_cli *cli, const char *path) {
     tu_config *config = NULL;
-    int code = load_checked(cli, &path, &config);
+    int code = load_checked(cli, path, &config);
     if (code < 0) {
-        size_t documents = count_documents(config), files = config->files.n;
+        size_t documents = count_documents(config), files = config->files.n,
+               warnings = config->warning_count;
         tu_buf out = TU_BUF_INIT(64 * TU_KIB);
-        if (cli->json)
-            tu_buf_addf(&out, "{\"documents\":%zu,\"files\":%zu,\"errors\":[]}\n", documents,
-                        files);
-        else
-            tu_buf_addf(&out, "%s: %zu document%s in %zu file%s: ok\n", path, documents,
-                        documents == 1 ? "" : "s", files, files == 1 ? "" : "s");
+        tu_buf_addf(&out, "%s: %zu document%s in %zu file%s: ok", path, documents,
+                    documents == 1 ? "" : "s", files, files == 1 ? "" : "s");
+        if (warnings)
+            tu_buf_addf(&out, ", %zu warning%s", warnings, warnings == 1 ? "" : "s");
+        tu_buf_add_byte(&out, '\n');
         code = tu_cli_print(cli, &out, TU_EXIT_OK);
         tu_buf_done(&out);
     }
     tu_config_unref(config);
+    return code;
+}
+
+int tu_command_config_check(tu_cli *cli) {
+    char *path = path_of(cli);
+    if (!path)
+        return TU_EXIT_USAGE;
+    int code = cli->json ? check_json(cli, path) : check_text(cli, path);
     free(path);
     return code;
 }
@@ -133,9 +187,11 @@ static void add_rule(tu_buf *out, const tu_rule *r) {
 }
 
 int tu_command_config_show(tu_cli *cli) {
-    char *path = NULL;
+    char *path = path_of(cli);
+    if (!path)
+        return TU_EXIT_USAGE;
     tu_config *c = NULL;
-    int code = load_checked(cli, &path, &c);
+    int code = load_checked(cli, path, &c);
     if (code < 0) {
         tu_buf out = TU_BUF_INIT(16 * TU_MIB);
         add_uses(&out, "Source", c->sources, c->source_count);

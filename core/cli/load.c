@@ -95,6 +95,7 @@ int tu_cli_load(const tu_cli *cli, bool heal, tu_loaded *ret) {
         return tu_cli_fail_all(cli, &errors, TU_EXIT_USAGE);
     }
     tu_errors_done(&errors);
+    tu_cli_warn_all(cli, ret->config);
     ret->rules = cli->arguments;
     ret->rule_count = cli->argument_count;
     return -1;

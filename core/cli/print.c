@@ -74,6 +74,18 @@ int tu_cli_fail_all(const tu_cli *cli, tu_errors *list, int code) {
     return code;
 }
 
+void tu_cli_warn_all(const tu_cli *cli, const tu_config *c) {
+    for (size_t i = 0; i < c->warning_count && !cli->quiet; i++) {
+        const tu_warning *w = &c->warnings[i];
+        tu_terminal_progress_end(cli);
+        fputs(w->place.file, stderr);
+        if (w->place.line)
+            fprintf(stderr, ":%u:%u", w->place.line, w->place.column);
+        fprintf(stderr, ": %swarning:%s %.*s\n", cli->error_color ? "\033[1;33m" : "",
+                cli->error_color ? "\033[0m" : "", TU_P(w->text));
+    }
+}
+
 void tu_cli_note(const tu_cli *cli, const char *format, ...) {
     if (cli->quiet)
         return;

@@ -36,6 +36,11 @@ typedef struct tu_use {
                             watch. Default 1m. */
 } tu_use;
 
+typedef struct tu_warning { /* what is allowed and hardly meant, or has no effect in this version */
+    tu_place place;         /* line 0: the file as a whole */
+    tu_str text;
+} tu_warning;
+
 typedef struct tu_plugin_doc {
     tu_str name, path;
     tu_str sha256; /* lower-case hex, or empty */
@@ -117,9 +122,9 @@ struct tu_config {
     tu_rule *rules;
     size_t rule_count;
     tu_routing routing;
-    tu_strs files;    /* what was read, for watching */
-    tu_strs warnings; /* "file:line:column: text": what is allowed and hardly meant; for `config
-                         check` and the log */
+    tu_strs files;        /* what was read, for watching */
+    tu_warning *warnings; /* for `config check`, `check` and the log */
+    size_t warning_count;
 };
 
 /* Reads path (a file or a folder). On failure every mistake is in errors, in file order, and NULL

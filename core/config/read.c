@@ -70,15 +70,13 @@ void tu_reader_warn(tu_reader *r, tu_place place, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    tu_strs *warnings = &r->config->warnings;
-    tu_str *items = tu_reader_grow(r, warnings->items, warnings->n, sizeof *items);
-    char *text = place.line ? tu_arena_printf(r->arena, "%s:%u:%u: %s", place.file, place.line,
-                                              place.column, message)
-                            : tu_arena_printf(r->arena, "%s: %s", place.file, message);
-    if (!items || !text)
+    tu_config *c = r->config;
+    tu_warning *grown = tu_reader_grow(r, c->warnings, c->warning_count, sizeof *grown);
+    tu_str text = tu_arena_copy(r->arena, tu_str_c(message));
+    if (!grown || !text.p)
         return;
-    warnings->items = items;
-    items[warnings->n++] = tu_str_c(text);
+    c->warnings = grown;
+    grown[c->warning_count++] = (tu_warning){place, text};
 }
 
 /* --- names ------------------------------------------------------------------------------------ */

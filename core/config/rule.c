@@ -259,6 +259,13 @@ static void read_entry(tu_reader *r, const tu_value *v, tu_entry *e) {
     e->place = tu_reader_place(r, v);
 }
 
+static void warn_approve(tu_reader *r, const tu_value *entry, tu_str rule) {
+    tu_reader_warn(r, tu_reader_place(r, tu_value_get(entry, "action")),
+                   "approvals can't be given in this version: approve only alerts, and `trueup "
+                   "heal %.*s` puts it right",
+                   TU_P(rule));
+}
+
 static void read_entries(tu_reader *r, const tu_value *list, tu_rule *rule) {
     size_t n = tu_value_is(list, TU_LIST) ? tu_value_count(list) : 0;
     rule->entries = n ? tu_reader_alloc(r, n * sizeof *rule->entries) : NULL;
@@ -267,6 +274,12 @@ static void read_entries(tu_reader *r, const tu_value *list, tu_rule *rule) {
         const tu_value *v = tu_value_at(list, i);
         tu_entry *e = &rule->entries[rule->entry_count++];
         read_entry(r, v, e);
+        if (e->action == TU_ACTION_APPROVE)
+            warn_approve(r, v, rule->name);
+        if (e->verdicts == 1u << TU_VERDICT_UNMANAGED)
+            tu_reader_warn(r, e->place,
+                           "this entry never matches: unmanaged objects are not "
+                           "looked for in this version");
         const tu_entry *first = e->name.n ? tu_map_put(&names, e->name, e) : NULL;
         if (first)
             tu_reader_error(r, tu_value_get(v, "name"),
@@ -295,6 +308,21 @@ static tu_str read_tree_path(tu_reader *r, const tu_value *v) {
         e,
         "write it from the source's root, without '..' and a leading '/', such as overlays/prod");
     return TU_S("");
+}
+
+/* What is understood and kept for a later version, but does nothing in this one, is said at load:
+ * promise 9. A section that gets its effect loses its line here. */
+static void warn_without_effect(tu_reader *r, const tu_value *spec, const tu_rule *rule) {
+    const tu_value *heal = tu_value_get(spec, "heal");
+    if (rule->heal.prune)
+        tu_reader_warn(r, tu_reader_place(r, tu_value_get(heal, "prune")),
+                       "spec.heal.prune has no effect in this version: objects that left the "
+                       "source are not deleted");
+    if (rule->heal.approval_votes > 0)
+        tu_reader_warn(r, tu_reader_place(r, tu_value_get(heal, "approval")),
+                       "spec.heal.approval: approvals can't be given in this version, so "
+                       "`trueup run` heals nothing of this rule; `trueup heal %.*s` does",
+                       TU_P(rule->name));
 }
 
 static tu_str read_render(tu_reader *r, const tu_value *v) {
@@ -348,8 +376,13 @@ void tu_read_rule(tu_reader *r, tu_str name, const tu_value *spec, tu_place plac
     const tu_value *scope = tu_value_get(spec, "scope");
     rule.scope_namespaces = read_words(r, tu_value_get(scope, "namespaces"), check_namespace);
     rule.scope_kinds = read_words(r, tu_value_get(scope, "kinds"), check_kind);
+    if (scope)
+        tu_reader_warn(r, tu_reader_place(r, scope),
+                       "spec.scope has no effect in this version: unmanaged objects are not "
+                       "looked for");
     read_entries(r, tu_value_get(spec, "drift"), &rule);
     read_heal(r, tu_value_get(spec, "heal"), &rule);
+    warn_without_effect(r, spec, &rule);
     rule.labels =
         read_labels(r, tu_value_path(spec, "alert", "labels", NULL), NULL, &rule.label_count);
 

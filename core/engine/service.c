@@ -297,6 +297,17 @@ static char *instance_state(const runner *u) {
     return tu_path_join(u->options->state, "plugins");
 }
 
+static void log_warnings(const tu_config *c) {
+    for (size_t i = 0; i < c->warning_count; i++) {
+        const tu_warning *w = &c->warnings[i];
+        _cleanup_(tu_buf_done) tu_buf at = TU_BUF_INIT(16 * TU_KIB);
+        tu_buf_add_c(&at, w->place.file);
+        if (w->place.line)
+            tu_buf_addf(&at, ":%u:%u", w->place.line, w->place.column);
+        tu_log(TU_LOG_WARN, w->text.p, "at", tu_buf_c(&at), NULL);
+    }
+}
+
 /* Reads and checks everything before anything in force is touched. */
 static tu_rc read_config(runner *u, tu_config **ret, tu_errors *errors) {
     tu_config *c = tu_config_load(u->options->config_path, errors);
@@ -307,6 +318,7 @@ static tu_rc read_config(runner *u, tu_config **ret, tu_errors *errors) {
         tu_config_unref(c);
         return TU_EINVALID;
     }
+    log_warnings(c);
     *ret = c;
     return TU_OK;
 }

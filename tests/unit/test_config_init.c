@@ -172,7 +172,7 @@ static void a_starter_loads_as_it_is(void **state) {
             fail_msg("%s:\n%s%s", starters[i].what, tu_buf_c(&said), tu_buf_c(&text));
         assert_int_equal(c->rule_count, 1);
         assert_int_equal(c->rules[0].mode, TU_MODE_AUDIT);
-        assert_int_equal(c->warnings.n, 0);
+        assert_int_equal(c->warning_count, 0);
         assert_true(tu_str_is(c->sources[0].name, starters[i].source));
         assert_true(tu_str_is(c->targets[0].name, starters[i].target));
         if (starters[i].remote)
