@@ -6,6 +6,7 @@
 #define TU_RULES_DECIDE_H
 
 #include "config/config.h"
+#include "model/model.h"
 
 /* Decides every change of the finding (and the finding itself, when it has none: missing, blocked, invalid ...), fills in action, severity and entry, and folds the
  * strongest into the finding. Changes whose action is ignore stay in the list; when all are ignored the verdict becomes `delegated` if each entry that ignored names
