@@ -86,8 +86,12 @@ int tu_cli_load(const tu_cli *cli, bool heal, tu_loaded *ret) {
     if (means_place(cli))
         return load_place(cli, heal, ret);
     ret->path = tu_cli_config_path(cli);
-    if (!ret->path)
+    if (!ret->path) {
+        if (cli->argument_count == 1 && !tu_cli_has(cli, TU_OPTION_CONFIG))
+            tu_cli_note(cli, "  note: there is no file or folder '%s' here, either",
+                        cli->arguments[0]);
         return TU_EXIT_USAGE;
+    }
     tu_errors errors = {0};
     ret->config = tu_config_load(ret->path, &errors);
     if (!ret->config) {

@@ -55,7 +55,10 @@ static void tell_text(const tu_cli *cli, tu_buf *out, const char *event, const t
         tu_buf_addf(out, " rule %.*s:", TU_P(rule->name));
     if (f) {
         tu_buf_add_byte(out, ' ');
-        tu_object_id_print(out, &f->id);
+        if (f->id.name.n)
+            tu_object_id_print(out, &f->id);
+        else /* what couldn't be read has no name */
+            tu_buf_addf(out, "%.*s:%u", TU_P(f->file), f->line);
     }
     bool by = f && !tu_str_is(tu_str_c(event), "failed"); /* then the text is whose hand it was */
     if (text && *text)

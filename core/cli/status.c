@@ -112,7 +112,11 @@ static void add_open(page *p, const tu_value *open) {
                                  .name = tu_value_get_string(object, "name")};
         char room[32];
         tu_buf_addf(p->out, "      %.*s ", TU_P(tu_value_get_string(object, "verdict")));
-        tu_object_id_print(p->out, &id);
+        if (id.name.n)
+            tu_object_id_print(p->out, &id);
+        else /* what couldn't be read has no name */
+            tu_buf_addf(p->out, "%.*s:%lld", TU_P(tu_value_get_string(object, "file")),
+                        (long long)tu_value_integer(tu_value_get(object, "line"), 0));
         tu_buf_addf(p->out, " for %s\n", age(p, tu_value_get_string(drift, "since"), room));
     }
     if (tu_value_count(open) > OPEN_SHOWN)

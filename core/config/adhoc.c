@@ -139,7 +139,9 @@ static tu_rc unknown_target(const char *target, tu_error **error) {
                  target);
     size_t n = strcspn(target, ":");
     const char *near = tu_suggest((tu_str){target, n}, known, sizeof known / sizeof *known);
-    if (near)
+    if (near && strcmp(target, near) == 0)
+        tu_error_hint(error, "name the folder: '%s:PATH'", near);
+    else if (near)
         tu_error_hint(error, "did you mean '%s%s'?", near, target + n);
     else if (is_folder(target))
         tu_error_hint(error, "did you mean 'directory:%s'?", target);
@@ -202,6 +204,12 @@ static tu_str name_location(tu_arena *a, const char *location) {
     return tu_str_c(name);
 }
 
+/* Nobody wrote the text, so nobody could find a place in it. */
+static void forget_places(tu_use *use) {
+    use->place = use->config_place = (tu_place){0};
+    use->text = (tu_str){0};
+}
+
 static tu_config *build(const place_in_use *from, const place_in_use *to, const char *location,
                         const char *target, bool heal, tu_error **error) {
     _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_CONFIG_BYTES);
@@ -223,6 +231,8 @@ static tu_config *build(const place_in_use *from, const place_in_use *to, const 
         c->sources[0].name = c->rules[0].from = name_location(&c->arena, location);
         c->targets[0].name = c->rules[0].to = tu_arena_copy(&c->arena, tu_str_c(target));
         c->files.n = 0; /* there is nothing to watch */
+        forget_places(&c->sources[0]);
+        forget_places(&c->targets[0]);
     }
     tu_errors_done(&errors);
     return c;

@@ -90,7 +90,6 @@ static const char rule_text[] =
     "  path: .                       # the folder within the source\n"
     "  mode: audit                   # audit tells, heal puts right, off does nothing\n"
     "  interval: 10m                 # a full pass; in between, changes are watched\n"
-    "  # scope: {namespaces: [shop]} # where objects that nobody desires are looked for\n"
     "  # What drift means: the first entry that matches decides.\n"
     "  # drift:\n"
     "  #   - name: replicas belong to the autoscaler\n"
@@ -102,9 +101,10 @@ static const char rule_text[] =
     "  #     match: {groups: [rbac.authorization.k8s.io]}\n"
     "  #     action: heal\n"
     "  #     severity: critical\n"
-    "  # heal:\n"
-    "  #   prune: {enabled: false, maxObjects: 10, maxPercent: 20}\n"
-    "  #   windows: [{cron: \"0 8 * * MON-FRI\", timeZone: Europe/Berlin, duration: 10h}]\n";
+    "  # heal:                        # when healing is allowed, and how fast\n"
+    "  #   limit: {objects: 60, per: 1m}\n"
+    "  #   windows: [{cron: \"0 8 * * MON-FRI\", timeZone: Europe/Berlin, duration: 10h}]\n"
+    "  # alert: {labels: {team: shop}} # what messages of this rule carry\n";
 
 static const char notifier_text[] =
     "# Who is told. With one Notifier that is all; with several add a Routing:\n"

@@ -159,9 +159,10 @@ static int stop(pass *p, tu_rc rc) {
 static int stop_at_file(pass *p, const char *path, int error) {
     const tu_host *h = p->i->host;
     if (error == EFBIG)
-        return stop(p,
-                    call_fail(h, p->c, TU_EINVALID, "file-too-large", "%s/%s is larger than %u MiB",
-                              p->i->path, path, FILE_BYTES >> 20));
+        return stop(p, call_fail(h, p->c, TU_EINVALID, "file-too-large",
+                                 "%s/%s is larger than %u MiB: name the folder of the manifests "
+                                 "alone, or set the rule's path to it",
+                                 p->i->path, path, FILE_BYTES >> 20));
     return stop(p, call_fail(h, p->c, call_class_of_errno(error), "unreadable",
                              "can't read %s/%s: %s", p->i->path, path, strerror(error)));
 }
