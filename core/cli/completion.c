@@ -131,7 +131,9 @@ static void write_zsh(tu_buf *out) {
             tu_buf_add_c(out, " '*:argument:_files'");
         tu_buf_add_c(out, " ;;\n");
     }
-    tu_buf_add_c(out, "    esac\n}\ncompdef _trueup trueup\n");
+    /* found in fpath, the file is the function's body the first time; sourced, it registers it */
+    tu_buf_add_c(out, "    esac\n}\nif [ \"$funcstack[1]\" = _trueup ]; then _trueup \"$@\"; "
+                      "else compdef _trueup trueup; fi\n");
 }
 
 static void add_fish_text(tu_buf *out, const char *text) {

@@ -25,12 +25,12 @@ static size_t count_documents(const tu_config *c) {
 /* Returns -1 with a configuration in which no mistake was found, otherwise the exit code. */
 static int load_checked(const tu_cli *cli, const char *path, tu_config **ret) {
     tu_errors errors = {0};
-    *ret = tu_config_load(path, &errors);
-    if (*ret) {
-        tu_engine_check_config(*ret, path, &errors);
-        tu_cli_warn_all(cli, *ret);
-    }
-    return errors.n || !*ret ? tu_cli_fail_all(cli, &errors, TU_EXIT_USAGE) : -1;
+    *ret = tu_engine_load_config(path, &errors);
+    if (!*ret)
+        return tu_cli_fail_all(cli, &errors, TU_EXIT_USAGE);
+    tu_errors_done(&errors);
+    tu_cli_warn_all(cli, *ret);
+    return -1;
 }
 
 static void add_located(tu_buf *out, const char *before, const char *file, int64_t line,
@@ -69,12 +69,10 @@ static void add_check_json(tu_buf *out, const tu_config *c, const tu_errors *err
 
 static int check_json(const tu_cli *cli, const char *path) {
     tu_errors errors = {0};
-    tu_config *c = tu_config_load(path, &errors);
-    if (c)
-        tu_engine_check_config(c, path, &errors);
+    tu_config *c = tu_engine_load_config(path, &errors);
     tu_buf out = TU_BUF_INIT(4 * TU_MIB);
     add_check_json(&out, c, &errors);
-    int code = tu_cli_print(cli, &out, errors.n || !c ? TU_EXIT_USAGE : TU_EXIT_OK);
+    int code = tu_cli_print(cli, &out, c ? TU_EXIT_OK : TU_EXIT_USAGE);
     tu_buf_done(&out);
     tu_errors_done(&errors);
     tu_config_unref(c);

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "engine/engine.h"
 
 char *tu_cli_config_path(const tu_cli *cli) {
     const char *given = cli->values[TU_OPTION_CONFIG];
@@ -93,7 +94,7 @@ int tu_cli_load(const tu_cli *cli, bool heal, tu_loaded *ret) {
         return TU_EXIT_USAGE;
     }
     tu_errors errors = {0};
-    ret->config = tu_config_load(ret->path, &errors);
+    ret->config = tu_engine_load_config(ret->path, &errors);
     if (!ret->config) {
         tu_loaded_done(ret);
         return tu_cli_fail_all(cli, &errors, TU_EXIT_USAGE);

@@ -206,7 +206,7 @@ static tu_str name_location(tu_arena *a, const char *location) {
 
 /* Nobody wrote the text, so nobody could find a place in it. */
 static void forget_places(tu_use *use) {
-    use->place = use->config_place = (tu_place){0};
+    use->place = use->plugin_place = use->config_place = (tu_place){0};
     use->text = (tu_str){0};
 }
 

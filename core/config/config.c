@@ -255,6 +255,7 @@ static void order_errors(tu_errors *errors, size_t first) {
     }
 }
 
+/* What could be read, mistakes or not. */
 static tu_config *finish(tu_reader *r, const char *path, size_t errors_before) {
     if (r->documents == 0 && r->errors->n == errors_before) {
         tu_error **e = tu_reader_error_at(r, (tu_place){path, 0, 0},
@@ -267,10 +268,15 @@ static tu_config *finish(tu_reader *r, const char *path, size_t errors_before) {
     tu_map_done(&r->places, NULL);
     if (r->out_of_memory)
         add_memory_error(r->errors);
-    if (r->errors->n == errors_before)
-        return r->config;
-    order_errors(r->errors, errors_before);
-    tu_config_unref(r->config);
+    return r->config;
+}
+
+/* Whole or not at all. */
+static tu_config *settle(tu_config *c, tu_errors *errors, size_t errors_before) {
+    if (errors->n == errors_before)
+        return c;
+    order_errors(errors, errors_before);
+    tu_config_unref(c);
     return NULL;
 }
 
@@ -280,10 +286,10 @@ tu_config *tu_config_parse(const char *file, tu_str text, tu_errors *errors) {
     if (!begin(&r, errors))
         return NULL;
     read_text(&r, file, text);
-    return finish(&r, file, before);
+    return settle(finish(&r, file, before), errors, before);
 }
 
-tu_config *tu_config_load(const char *path, tu_errors *errors) {
+static tu_config *load(const char *path, tu_errors *errors) {
     size_t before = errors->n;
     tu_reader r;
     if (!begin(&r, errors))
@@ -301,6 +307,22 @@ tu_config *tu_config_load(const char *path, tu_errors *errors) {
         read_file(&r, path);
     }
     return finish(&r, path, before);
+}
+
+tu_config *tu_config_load(const char *path, tu_errors *errors) {
+    size_t before = errors->n;
+    tu_config *c = load(path, errors);
+    return c ? settle(c, errors, before) : NULL;
+}
+
+tu_config *tu_config_load_checked(const char *path, tu_config_check *more, void *arg,
+                                  tu_errors *errors) {
+    size_t before = errors->n;
+    tu_config *c = load(path, errors);
+    if (!c)
+        return NULL;
+    more(arg, c, errors);
+    return settle(c, errors, before);
 }
 
 char *tu_config_find(void) {

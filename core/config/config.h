@@ -30,7 +30,7 @@ typedef struct tu_use {
     tu_str name;
     tu_str plugin;    /* "git", "kubernetes", "webhook", or the name of a Plugin document */
     tu_value *config; /* a map, {} when left out */
-    tu_place place, config_place;
+    tu_place place, plugin_place, config_place;
     tu_str text;         /* the file's text that config's spans refer to */
     int64_t interval_ms; /* Source: how often to ask; Target: how often to list where it can't
                             watch. Default 1m. */
@@ -130,6 +130,11 @@ struct tu_config {
 /* Reads path (a file or a folder). On failure every mistake is in errors, in file order, and NULL
  * is returned. */
 tu_config *tu_config_load(const char *path, tu_errors *errors);
+/* As above, with what only others can find, asked even where documents have mistakes, so that all
+ * are found at once: `more` sees the documents that could be read and adds its errors. */
+typedef void tu_config_check(void *arg, tu_config *c, tu_errors *errors);
+tu_config *tu_config_load_checked(const char *path, tu_config_check *more, void *arg,
+                                  tu_errors *errors);
 /* The same from a text, as if it were `file`. */
 tu_config *tu_config_parse(const char *file, tu_str text, tu_errors *errors);
 /* Without -c: ./trueup.yaml, ./trueup.d, /etc/trueup. malloc'd, NULL when none is there. */

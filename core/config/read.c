@@ -180,6 +180,7 @@ static void read_use(tu_reader *r, tu_str name, const tu_value *spec, tu_place p
     tu_use use = {.name = name,
                   .plugin = tu_value_get_string(spec, "plugin"),
                   .place = place,
+                  .plugin_place = tu_reader_place(r, tu_value_get(spec, "plugin")),
                   .config_place = config ? tu_reader_place(r, config) : place,
                   .text = r->text};
     use.interval_ms =

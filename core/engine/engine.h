@@ -44,9 +44,9 @@ typedef struct tu_heal_options {
 tu_rc tu_heal_run(const tu_heal_options *o, tu_report **ret, size_t *ret_healed, size_t *ret_failed,
                   tu_errors *errors);
 
-/* Plugins of every document of the configuration exist and take their configuration. Opens no
- * connection. */
-void tu_engine_check_config(tu_config *c, const char *config_path, tu_errors *errors);
+/* tu_config_load, and every plugin that the documents name is there and takes its part of them. All
+ * mistakes are found at once. Opens no connection. */
+tu_config *tu_engine_load_config(const char *path, tu_errors *errors);
 
 /* What the service tells while it runs, on the engine thread. rule and f are NULL where an event
  * has none. "ready"      everything is started "revision"   text: "shop-config is now at 3f2a..."

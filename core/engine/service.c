@@ -310,14 +310,9 @@ static void log_warnings(const tu_config *c) {
 
 /* Reads and checks everything before anything in force is touched. */
 static tu_rc read_config(runner *u, tu_config **ret, tu_errors *errors) {
-    tu_config *c = tu_config_load(u->options->config_path, errors);
+    tu_config *c = tu_engine_load_config(u->options->config_path, errors);
     if (!c)
         return TU_EINVALID;
-    tu_engine_check_config(c, u->options->config_path, errors);
-    if (errors->n) {
-        tu_config_unref(c);
-        return TU_EINVALID;
-    }
     log_warnings(c);
     *ret = c;
     return TU_OK;

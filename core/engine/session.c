@@ -17,9 +17,9 @@ static const tu_library *open_library(const tu_config *c, tu_plugin_kind kind, c
             const tu_library *l = tu_library_open_doc(p, errors);
             if (l && !tu_library_serves(l, kind)) {
                 tu_error *e = NULL;
-                tu_error_set_at(&e, TU_EINVALID, use->place.file, use->place.line,
-                                use->place.column, "plugin %.*s is no %s plugin", TU_P(p->name),
-                                tu_plugin_kind_name(kind));
+                tu_error_set_at(&e, TU_EINVALID, use->plugin_place.file, use->plugin_place.line,
+                                use->plugin_place.column, "plugin %.*s is no %s plugin",
+                                TU_P(p->name), tu_plugin_kind_name(kind));
                 tu_errors_add(errors, e);
                 return NULL;
             }
@@ -31,8 +31,8 @@ static const tu_library *open_library(const tu_config *c, tu_plugin_kind kind, c
     if (tu_library_open_builtin(kind, use->plugin, &l, &e) == TU_OK)
         return l;
     tu_error *located = NULL;
-    tu_error_set_at(&located, e ? e->rc : TU_ENOTFOUND, use->place.file, use->place.line,
-                    use->place.column, "%s", tu_error_text(e));
+    tu_error_set_at(&located, e ? e->rc : TU_ENOTFOUND, use->plugin_place.file,
+                    use->plugin_place.line, use->plugin_place.column, "%s", tu_error_text(e));
     if (e && e->hint)
         tu_error_hint(&located, "%s", e->hint);
     tu_error_free(e);
@@ -96,9 +96,13 @@ tu_plugin_use *tu_session_use(const tu_session *s, tu_plugin_kind kind, tu_str n
     return tu_map_get(&s->uses[kind], name);
 }
 
-void tu_engine_check_config(tu_config *c, const char *config_path, tu_errors *errors) {
-    (void)config_path;
+static void ask_plugins(void *arg, tu_config *c, tu_errors *errors) {
+    (void)arg;
     tu_session *s = NULL;
     tu_session_open(c, NULL, false, &s, errors);
     tu_session_close(s);
+}
+
+tu_config *tu_engine_load_config(const char *path, tu_errors *errors) {
+    return tu_config_load_checked(path, ask_plugins, NULL, errors);
 }
