@@ -286,6 +286,17 @@ static tu_rc exchange(int fd, const char *socket, const char *command, tu_buf *r
     return TU_OK;
 }
 
+static tu_rc cannot_connect(const char *socket_path, int why, tu_error **error) {
+    if (why == EACCES || why == EPERM)
+        return tu_error_set(error, TU_EDENIED,
+                            "%s: %s: only the user who runs the service may ask it", socket_path,
+                            strerror(why));
+    return tu_error_set(error, TU_EUNAVAILABLE,
+                        "no service answers at %s (%s): start it with `trueup run`, or name its "
+                        "state directory with --state",
+                        socket_path, strerror(why));
+}
+
 tu_rc tu_status_ask(const char *socket_path, const char *command, tu_buf *ret, tu_error **error) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(socket_path) >= sizeof address.sun_path)
@@ -297,10 +308,7 @@ tu_rc tu_status_ask(const char *socket_path, const char *command, tu_buf *ret, t
     tu_rc rc;
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0 ||
         connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
-        rc = tu_error_set(error, TU_EUNAVAILABLE,
-                          "no service answers at %s (%s): start it with `trueup run`, or name "
-                          "its state directory with --state",
-                          socket_path, strerror(errno));
+        rc = cannot_connect(socket_path, errno, error);
     else
         rc = exchange(fd, socket_path, command, ret, error);
     if (fd >= 0)
