@@ -19,6 +19,7 @@
 
 #define DUE_AT_ONCE 64
 #define SEND_TIMEOUT_MS 60000
+#define READ_AGAIN_MS 5000
 
 typedef struct notifier_state {
     tu_plugin_use *plugin; /* NULL: the receiver isn't configured any more */
@@ -34,6 +35,7 @@ typedef struct send_job {
     tu_rc rc;
     tu_error *error;
     tu_alert_next next;
+    bool recorded;
     struct send_job *sibling;
 } send_job;
 
@@ -53,9 +55,15 @@ static void outcome_work(tu_job *job) {
     send_job *j = (send_job *)job;
     tu_clock clock = tu_clock_real();
     _cleanup_(tu_error_freep) tu_error *why = NULL;
-    if (tu_store_attempted(j->s->store, j->delivery.id, tu_clock_wall(&clock), j->rc,
-                           tu_str_c(j->rc == TU_OK ? "" : tu_error_text(j->error)), j->next.state,
-                           j->next.next_ms, &why) != TU_OK)
+    tu_rc rc;
+    do { /* a delivery whose outcome isn't known would be sent again at once, and again */
+        tu_error_free(TU_TAKE(why));
+        rc = tu_store_attempted(j->s->store, j->delivery.id, tu_clock_wall(&clock), j->rc,
+                                tu_str_c(j->rc == TU_OK ? "" : tu_error_text(j->error)),
+                                j->next.state, j->next.next_ms, &why);
+    } while (store_try_again(j->s, rc, tu_error_text(why)));
+    j->recorded = rc == TU_OK;
+    if (rc != TU_OK)
         tu_log(TU_LOG_ERROR, "the outcome of a delivery was not recorded; it will be sent again",
                "error", tu_error_text(why), NULL);
 }
@@ -66,20 +74,23 @@ static void outcome_done(tu_job *job) {
     char key[32];
     key_of(&j->delivery, key);
     tu_map_remove(&s->in_flight, tu_str_c(key));
-    if (!service_is_stopping(s))
+    if (!service_is_stopping(s)) {
+        if (j->recorded)
+            condition_set(s, &s->store_problem, "store", "trueup.db", NULL);
         deliver_kick(s);
+    }
     send_free(j);
 }
 
 static void send_done(tu_job *job) {
     send_job *j = (send_job *)job;
     service *s = j->s;
-    if (j->rc == TU_ECANCELLED || service_is_stopping(s)) {
-        if (j->rc != TU_OK) { /* not an attempt: it stays pending for the next run */
-            send_free(j);
-            return;
-        }
+    if (service_is_stopping(s) && j->rc != TU_OK) { /* it stays pending for the next run */
+        send_free(j);
+        return;
     }
+    if (j->rc == TU_ECANCELLED) /* nobody cancelled it: the notifier's own idea */
+        j->rc = TU_EUNAVAILABLE;
     uint64_t random = 0;
     tu_random(&random, sizeof random);
     tu_clock clock = tu_clock_real();
@@ -142,8 +153,10 @@ static void due_work(tu_job *job) {
         rc = tu_store_next_due(j->s->store, &j->next_ms, &why);
     if (rc == TU_OK)
         rc = tu_store_delivery_counts(j->s->store, j->counts, &why);
-    if (rc != TU_OK)
+    if (rc != TU_OK) {
         tu_log(TU_LOG_ERROR, "the outbox can't be read", "error", tu_error_text(why), NULL);
+        j->next_ms = tu_clock_wall(&clock) + READ_AGAIN_MS;
+    }
 }
 
 static void on_timer(uv_timer_t *t) {
@@ -172,6 +185,7 @@ static void due_done(tu_job *job) {
     due_job *j = (due_job *)job;
     service *s = j->s;
     s->delivering = false;
+    bool again = s->deliver_again;
     memcpy(s->delivery_counts, j->counts, sizeof j->counts);
     for (send_job *n = j->first, *next; n; n = next) {
         next = n->sibling;
@@ -187,12 +201,13 @@ static void due_done(tu_job *job) {
          */
         uv_timer_start(&s->deliver_timer, on_timer, wait > 0 ? (uint64_t)wait : 1000, 0);
     }
+    if (!service_is_stopping(s) && again)
+        deliver_kick(s);
     free(j);
 }
 
 void deliver_kick(service *s) {
-    if (s->delivering)
-        uv_timer_start(&s->deliver_timer, on_timer, 1, 0);
+    s->deliver_again = s->delivering;
     if (s->delivering)
         return;
     s->delivering = true;

@@ -43,10 +43,25 @@ void drift_key(tu_buf *b, const tu_finding *f) {
         tu_buf_addf(b, "file:%.*s:%u", TU_P(f->file), f->line);
 }
 
-/* What makes it another finding: not who or when, and not the order of things that don't matter. */
+/* What makes it another finding: not who or when, not how sure we are, and not what the rule does
+ * about it. */
 static uint64_t finding_hash(const tu_finding *f) {
+    tu_finding bare = *f;
+    tu_change *changes = tu_xcalloc(f->change_count, sizeof *changes);
+    for (size_t i = 0; i < f->change_count; i++) {
+        changes[i] = f->changes[i];
+        changes[i].owner = (tu_owner){0};
+        changes[i].action = TU_ACTION_IGNORE;
+        changes[i].entry = (tu_str){0};
+        changes[i].line = 0;
+    }
+    bare.changes = changes;
+    bare.confidence = TU_CONFIDENCE_NONE;
+    bare.line = 0;
     _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
-    tu_report_finding_json(&b, f);
+    tu_report_finding_json(&b, &bare);
+    free(changes);
+    tu_buf_addf(&b, "%s", tu_severity_name(f->severity));
     return tu_hash64(tu_buf_str(&b));
 }
 
@@ -105,21 +120,9 @@ static tu_rc write_record(record_job *j) {
  */
 static void record_work(tu_job *job) {
     record_job *j = (record_job *)job;
-    for (bool told = false;; told = true) {
+    do {
         j->rc = write_record(j);
-        if (j->rc != TU_EUNAVAILABLE && j->rc != TU_ETIMEOUT)
-            break;
-        if (!told)
-            tu_log(TU_LOG_ERROR, "the store can't be written, trying until it can", "error",
-                   tu_error_text(j->error), NULL);
-        if (service_is_stopping(j->s) && told)
-            break;
-        tu_cancel_wait(j->s->cancel, 500);
-    }
-    if (j->last) {
-        free(j->row);
-        j->row = NULL;
-    }
+    } while (store_try_again(j->s, j->rc, tu_error_text(j->error)));
 }
 
 static void record_done(tu_job *job) {
@@ -129,7 +132,7 @@ static void record_done(tu_job *job) {
         tu_log(TU_LOG_ERROR, "a record was not written", "drift", j->key, "error",
                tu_error_text(j->error), NULL);
     if (!service_is_stopping(s)) {
-        condition_set(s, &s->store_problem, "store", "",
+        condition_set(s, &s->store_problem, "store", "trueup.db",
                       j->rc == TU_OK ? NULL : tu_error_text(j->error));
         open_drift *d = j->r && j->key ? tu_map_get(&j->r->open, tu_str_c(j->key)) : NULL;
         if (d && d->row == j->row && j->rc == TU_OK && !d->recorded) {
@@ -139,6 +142,8 @@ static void record_done(tu_job *job) {
         if (j->message_kind)
             deliver_kick(s);
     }
+    if (j->last) /* here and not earlier: as long as it lives, no other drift has its address */
+        free(j->row);
     tu_arena_done(&j->arena);
     tu_error_free(j->error);
     free(j->key);
@@ -219,7 +224,8 @@ static void record(open_drift *d, const char *kind, bool tell, const char *by) {
                           .verdict = f->verdict,
                           .severity = f->severity,
                           .action = f->action,
-                          .finding = tu_arena_copy(&j->arena, tu_buf_str(&json)),
+                          .finding = json.rc == TU_OK ? tu_arena_copy(&j->arena, tu_buf_str(&json))
+                                                      : (tu_str){0}, /* too large to be kept */
                           .finding_hash = d->hash,
                           .opened_ms = d->opened_ms,
                           .updated_ms = now,
@@ -280,10 +286,17 @@ static open_drift *open_new(rule_state *r, const char *key, const tu_finding *f)
     return d;
 }
 
-static void open_it(rule_state *r, const char *key, const tu_finding *f, bool from_git) {
+/* A new revision on its way into the target: nobody needs to act, so nobody is told. */
+static bool is_on_its_way(const rule_state *r, const tu_finding *f) {
+    return f->action == TU_ACTION_HEAL && r->rule->heal.approval_votes == 0;
+}
+
+/* hash: of the finding as it was sighted; it may have been given more words since. */
+static void open_it(rule_state *r, const char *key, const tu_finding *f, uint64_t hash,
+                    bool from_git) {
     open_drift *d = open_new(r, key, f);
-    d->hash = finding_hash(f);
-    d->from_git = from_git && f->action == TU_ACTION_HEAL;
+    d->hash = hash;
+    d->from_git = from_git && is_on_its_way(r, f);
     d->told = !d->from_git;
     if (d->told)
         service_tell(r->s, "drift", r, f, NULL);
@@ -298,6 +311,14 @@ static void update(open_drift *d, const tu_finding *f, uint64_t hash) {
     d->from_git = false;
     service_tell(d->rule->s, first ? "drift" : "update", d->rule, f, NULL);
     record(d, first ? "firing" : "update", true, NULL);
+}
+
+/* Kept and recorded, and nobody is told: the rule means something else by it now, or one commit
+ * follows another. */
+static void revise(open_drift *d, const tu_finding *f, uint64_t hash) {
+    d->hash = hash;
+    keep_finding(d, f);
+    record(d, "update", false, NULL);
 }
 
 /* Who put it right? Us; or a new revision that agrees with what lives; or somebody else. */
@@ -346,6 +367,16 @@ static void count_heal(rule_state *r, const char *key) {
         h->count = 0;
     h->count++;
     h->last_ms = now;
+}
+
+/* What was healed once and long ago needs no brake; without this the books would only grow. */
+static void forget_old_heals(rule_state *r) {
+    int64_t now = tu_clock_boot(&r->s->clock);
+    for (size_t i = r->heals.n; i > 0; i--) {
+        const heal_history *h = r->heals.entries[i - 1].value;
+        if (now - h->last_ms > HEAL_FORGOTTEN_MS)
+            free(tu_map_remove(&r->heals, r->heals.entries[i - 1].key));
+    }
 }
 
 static bool window_is_open(const rule_state *r) {
@@ -411,18 +442,30 @@ static void heal_failed(open_drift *d, const char *why) {
         f.reason = tu_str_c(reason);
     service_tell(r->s, "failed", r, &f, why);
     drift_record_event(r, "heal.failed", &f, why);
-    uint64_t hash = finding_hash(&f);
-    if (hash != d->hash)
-        update(d, &f, hash);
+    if (!tu_str_eq(f.reason, d->finding.reason))
+        update(d, &f, d->hash);
     target_heal_soon(r->target, d->heal_at_ms - tu_clock_boot(&r->s->clock));
 }
 
-static void fought(open_drift *d, const tu_finding *f) {
-    const heal_history *h = tu_map_get(&d->rule->heals, tu_str_c(d->key));
-    if (h && h->count == HEALS_AT_ONCE)
-        tu_log(TU_LOG_WARN, "an object is changed back again and again: healing slows down", "rule",
-               d->rule->rule->name.p, "object", d->key, "by",
-               f->change_count ? f->changes[0].owner.manager.p : NULL, NULL);
+/* Somebody changes it back again and again: the finding says so, in the message too. malloc'd; NULL
+ * where nobody does. */
+static char *fight_words(rule_state *r, const char *key, const tu_finding *f) {
+    const heal_history *h = tu_map_get(&r->heals, tu_str_c(key));
+    int64_t now = tu_clock_boot(&r->s->clock);
+    if (!h || h->count < HEALS_AT_ONCE || now - h->last_ms > HEAL_FORGOTTEN_MS ||
+        f->action != TU_ACTION_HEAL)
+        return NULL;
+    tu_str manager = f->change_count ? f->changes[0].owner.manager : (tu_str){0};
+    char pause[32];
+    tu_duration_format(pause_after(h->count), pause, sizeof pause);
+    _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(4 * TU_KIB);
+    tu_buf_addf(&b, "fight: changed back after being healed %u times", h->count);
+    if (manager.n)
+        tu_buf_addf(&b, ", now by field manager %.*s", TU_P(manager));
+    tu_buf_addf(&b, "; healing pauses for %s: find out who changes it", pause);
+    tu_log(TU_LOG_WARN, "an object is changed back again and again: healing slows down", "rule",
+           r->rule->name.p, "object", key, "pause", pause, NULL);
+    return tu_buf_take(&b);
 }
 
 /* --- sightings -------------------------------------------------------------------------------- */
@@ -441,91 +484,143 @@ static bool verify_first(rule_state *r, const tu_prepared *p, const tu_finding *
     return true;
 }
 
+/* The outcome of a heal: false when it failed and there is nothing more to be said. */
+static bool take_outcome(open_drift *d, const tu_finding *f, bool healed, const char *heal_error) {
+    rule_state *r = d->rule;
+    d->healing = false;
+    if (heal_error) {
+        heal_failed(d, heal_error);
+        return false;
+    }
+    count_heal(r, d->key);
+    if (!healed && tu_verdict_is_drift(f->verdict)) /* refused: again, but not soon */
+        d->heal_at_ms =
+            tu_clock_boot(&r->s->clock) + pause_after(history_of(r, d->key)->count + HEALS_AT_ONCE);
+    return true;
+}
+
+static void sighted_again(open_drift *d, const tu_finding *f, uint64_t hash, bool from_git) {
+    if (!d->told && !is_on_its_way(d->rule, f)) /* it will not heal by itself any more */
+        update(d, f, hash);
+    else if (d->hash != hash && !d->told && from_git)
+        revise(d, f, hash);
+    else if (d->hash != hash)
+        update(d, f, hash);
+    else if (d->finding.action != f->action)
+        revise(d, f, hash);
+}
+
+static void sighted_first(rule_state *r, const char *key, const tu_finding *f, bool from_git) {
+    tu_finding shown = *f;
+    char *words = fight_words(r, key, f);
+    if (words && !shown.reason.n)
+        shown.reason = tu_str_c(words);
+    open_it(r, key, &shown, finding_hash(f), from_git);
+    free(words);
+}
+
 void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_origin origin,
                    bool healed, const char *heal_error) {
     const tu_prepared *p = tu_desired_find(r->set, &f->id);
-    if (!p || verify_first(r, p, f, suspect, origin))
+    if (!p)
         return;
-    uint8_t *verdict = &r->verdicts[p - r->set->objects];
-    bool from_git = *verdict == VERDICT_PENDING && r->loads > 1;
     _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
     drift_key(&key, f);
     open_drift *d = tu_map_get(&r->open, tu_buf_str(&key));
-    if (origin == BY_HEAL && d) {
-        d->healing = false;
-        if (heal_error) {
-            heal_failed(d, heal_error);
-            return;
-        }
-        count_heal(r, d->key);
-        if (!healed && tu_verdict_is_drift(f->verdict)) /* refused: again, but not soon */
-            d->heal_at_ms = tu_clock_boot(&r->s->clock) +
-                            pause_after(history_of(r, d->key)->count + HEALS_AT_ONCE);
+    if (d && d->healing && origin != BY_HEAL) {
+        /* Our own writing, or somebody's beside it: the outcome comes, then it is looked at again.
+         */
+        history_of(r, d->key)->look_again = true;
+        return;
     }
+    if (verify_first(r, p, f, suspect, origin))
+        return;
+    uint8_t *verdict = &r->verdicts[p - r->set->objects];
+    bool from_git = *verdict == VERDICT_PENDING && r->loads > 1;
+    if (origin == BY_HEAL && d && !take_outcome(d, f, healed, heal_error))
+        return;
+    *verdict = f->verdict;
     if (f->verdict == TU_VERDICT_UNKNOWN || f->verdict == TU_VERDICT_TERMINATING) {
         /* An open drift stays open: what isn't known isn't resolved, and what is going isn't gone.
          */
-        *verdict = f->verdict;
+        if (origin == BY_VERIFY)
+            target_look_later(r);
         return;
     }
-    *verdict = f->verdict;
     if (!is_told(f)) {
         if (d)
             resolve(d, resolver(d, healed));
         return;
     }
-    uint64_t hash = finding_hash(f);
-    if (!d) {
-        open_it(r, tu_buf_c(&key), f, from_git);
-        return;
-    }
-    if (d->hash != hash) {
-        fought(d, f);
-        update(d, f, hash);
-    } else if (d->finding.action != f->action || d->finding.severity != f->severity) {
-        keep_finding(d, f); /* the rule means something else by it now */
-    }
+    if (d)
+        sighted_again(d, f, finding_hash(f), from_git);
+    else
+        sighted_first(r, tu_buf_c(&key), f, from_git);
     if (f->action == TU_ACTION_HEAL)
         target_heal_soon(r->target, 0);
 }
 
-/* --- findings of the set itself --------------------------------------------------------------- */
-
-static bool is_in_set(const rule_state *r, const open_drift *d) {
-    if (d->finding.id.name.n && tu_desired_find(r->set, &d->finding.id))
-        return true;
-    for (size_t i = 0; i < r->set->problem_count; i++) {
-        _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
-        drift_key(&key, r->set->problems[i]);
-        if (tu_str_is(tu_buf_str(&key), d->key))
-            return true;
+/* The job of a heal is over. Its outcome came before, unless it was about what isn't desired any
+ * more. */
+void drift_heal_ended(rule_state *r, const tu_object_id *id) {
+    _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
+    tu_object_id_print(&key, id);
+    open_drift *d = tu_map_get(&r->open, tu_buf_str(&key));
+    heal_history *h = tu_map_get(&r->heals, tu_buf_str(&key));
+    bool look_again = (d && d->healing) || (h && h->look_again);
+    if (d)
+        d->healing = false;
+    if (h)
+        h->look_again = false;
+    const tu_prepared *p = r->set ? tu_desired_find(r->set, id) : NULL;
+    if (p && look_again) {
+        uint32_t object = (uint32_t)(p - r->set->objects);
+        target_verify(r->target, r, &object, 1);
     }
-    return false;
 }
 
+/* --- findings of the set itself --------------------------------------------------------------- */
+
+static void judge_problem(rule_state *r, const char *key, const tu_finding *problem) {
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    tu_finding *f = tu_finding_copy(&a, problem);
+    int64_t now = tu_clock_wall(&r->s->clock);
+    if (f && tu_decide(&a, r->rule, NULL, NULL, NULL, 0, now, f, NULL) == TU_OK && is_told(f)) {
+        open_drift *d = tu_map_get(&r->open, tu_str_c(key));
+        uint64_t hash = finding_hash(f);
+        if (!d)
+            open_it(r, key, f, hash, false);
+        else if (d->hash != hash || !d->told)
+            update(d, f, hash);
+    }
+    tu_arena_done(&a);
+}
+
+static bool is_desired(const rule_state *r, const open_drift *d) {
+    return d->finding.id.name.n && tu_desired_find(r->set, &d->finding.id);
+}
+
+/* One drift for each object or place: of the same object in two files the first names the second.
+ */
 void drift_problems(rule_state *r) {
+    tu_map wrong = {0};
+    for (size_t i = 0; i < r->set->problem_count; i++) {
+        const tu_finding *problem = r->set->problems[i];
+        _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
+        drift_key(&key, problem);
+        if (tu_map_has(&wrong, tu_buf_str(&key)))
+            continue;
+        tu_map_put(&wrong, tu_buf_str(&key), r);
+        judge_problem(r, tu_buf_c(&key), problem);
+    }
     for (size_t i = r->open.n; i > 0; i--) {
         open_drift *d = r->open.entries[i - 1].value;
-        if (!is_in_set(r, d))
+        if (!is_desired(r, d) && !tu_map_has(&wrong, tu_str_c(d->key)))
             resolve(d, "git");
     }
-    for (size_t i = 0; i < r->set->problem_count; i++) {
-        tu_arena a;
-        tu_arena_init(&a, 0);
-        tu_finding *f = tu_finding_copy(&a, r->set->problems[i]);
-        int64_t now = tu_clock_wall(&r->s->clock);
-        if (f && tu_decide(&a, r->rule, NULL, NULL, NULL, 0, now, f, NULL) == TU_OK && is_told(f)) {
-            _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
-            drift_key(&key, f);
-            open_drift *d = tu_map_get(&r->open, tu_buf_str(&key));
-            uint64_t hash = finding_hash(f);
-            if (!d)
-                open_it(r, tu_buf_c(&key), f, false);
-            else if (d->hash != hash)
-                update(d, f, hash);
-        }
-        tu_arena_done(&a);
-    }
+    tu_map_done(&wrong, NULL);
+    forget_old_heals(r);
 }
 
 void drift_left_git(rule_state *r, const tu_object_id *id) {
@@ -570,6 +665,7 @@ static tu_rc restore_one(void *arg, const tu_drift *row) {
     d->hash = row->finding_hash;
     d->opened_ms = row->opened_ms;
     d->told = row->state == TU_DRIFT_OPEN;
+    d->from_git = !d->told;
     d->recorded = true;
     free(d->revision);
     d->revision = row->source_revision.n ? tu_xstrdup(row->source_revision.p) : NULL;

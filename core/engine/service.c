@@ -22,6 +22,7 @@
 #include "engine/service.h"
 
 #define SETTLE_MS 100
+#define STORE_PAUSE_MS 500
 
 typedef struct runner {
     const tu_service_options *options;
@@ -61,6 +62,30 @@ void condition_set(service *s, condition *c, const char *what, const char *name,
     }
     free(c->text);
     c->text = tu_xstrdup(text);
+}
+
+typedef struct store_trouble {
+    tu_job job;
+    service *s;
+    char *text;
+} store_trouble;
+
+static void store_trouble_done(tu_job *job) {
+    store_trouble *j = (store_trouble *)job;
+    condition_set(j->s, &j->s->store_problem, "store", "trueup.db", j->text);
+    free(j->text);
+    free(j);
+}
+
+bool store_try_again(service *s, tu_rc rc, const char *error) {
+    if ((rc != TU_EUNAVAILABLE && rc != TU_ETIMEOUT) || service_is_stopping(s))
+        return false;
+    store_trouble *j = tu_xcalloc(1, sizeof *j);
+    j->job.done = store_trouble_done;
+    j->s = s;
+    j->text = tu_xstrdup(error);
+    tu_inbox_post(s->inbox, &j->job);
+    return !tu_cancel_wait(s->cancel, STORE_PAUSE_MS);
 }
 
 void service_timer(service *s, uv_timer_t *t, void *data) {

@@ -49,6 +49,7 @@ struct source_state {
     int64_t checked_ms; /* wall; last time it answered */
     condition problem;
     bool asking, ask_again;
+    bool changed; /* atomic: the watch said so and the engine doesn't know yet */
     pthread_t watch;
     bool watching;
 };
@@ -60,7 +61,8 @@ struct target_state {
     tu_worker *worker;
     tu_catalogue *catalogue; /* NULL until discovered */
     bool discovering;
-    unsigned failures;
+    unsigned failures; /* of discovering, one after the other */
+    unsigned searches; /* for kinds that aren't served, one after the other */
     uv_timer_t discover_timer, heal_timer, poll_timer;
     condition problem;
     int64_t current_ms;                 /* wall; when knowledge was last known to be fresh */
@@ -71,7 +73,7 @@ struct target_state {
     uint32_t view_serial; /* atomic: counts the views */
     bool narrow;          /* listing across namespaces was denied */
     pthread_t watch;
-    tu_cancel *watch_cancel;
+    tu_cancel *watch_cancel; /* of the watch that runs; fired before it is joined */
     bool watching;
 };
 
@@ -90,6 +92,7 @@ struct rule_state {
     condition problem;
     bool loading, load_again;
     uv_timer_t pass_timer;
+    unsigned looks;                        /* passes brought forward since the last set */
     int64_t period_start_ms, period_heals; /* the limit of spec.heal.limit */
 };
 
@@ -98,20 +101,21 @@ struct open_drift {
     char *key;
     tu_arena arena;
     tu_finding finding;
-    uint64_t hash;
-    int64_t *row;      /* the store's id; only the store thread reads or writes it */
-    int64_t opened_ms; /* wall */
-    char *revision;    /* the source's, when it was opened */
-    bool recorded;     /* the store has it */
-    bool told;         /* a firing message was made */
-    bool from_git;     /* a new revision is on its way into the target */
-    bool healing;
+    uint64_t hash;      /* of the finding as it was sighted last */
+    int64_t *row;       /* the store's id; only the store thread reads or writes it */
+    int64_t opened_ms;  /* wall */
+    char *revision;     /* the source's, when it was opened */
+    bool recorded;      /* the store has it */
+    bool told;          /* a firing message was made */
+    bool from_git;      /* a new revision is on its way into the target */
+    bool healing;       /* a worker is at it, or it waits for one */
     int64_t heal_at_ms; /* boot; not before */
 };
 
 typedef struct heal_history {
     unsigned count;
     int64_t last_ms; /* boot */
+    bool look_again; /* sighted while it was being healed */
 } heal_history;
 
 struct service {
@@ -131,7 +135,7 @@ struct service {
     size_t source_count, target_count, rule_count;
     tu_map notifiers; /* name -> notifier_state (deliver.c) */
     uv_timer_t deliver_timer;
-    bool delivering;
+    bool delivering, deliver_again;
     int64_t delivery_counts[3];
     tu_map in_flight; /* delivery ids */
     condition store_problem;
@@ -149,6 +153,9 @@ void service_tell(service *s, const char *event, const rule_state *r, const tu_f
                   const char *text);
 /* Sets or clears (text NULL) a condition; logs when it changes. */
 void condition_set(service *s, condition *c, const char *what, const char *name, const char *text);
+/* On the store's thread, after a write: waits and returns true when it may work later (a full disk)
+ * and nobody stops. Status says so meanwhile. */
+bool store_try_again(service *s, tu_rc rc, const char *error);
 void service_timer(service *s, uv_timer_t *t, void *data);
 
 /* source.c */
@@ -164,12 +171,15 @@ void target_stop(target_state *t);
  */
 void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old);
 void target_verify(target_state *t, rule_state *r, const uint32_t *objects, size_t n);
+/* Something couldn't be determined: the next full pass comes sooner. */
+void target_look_later(rule_state *r);
 void target_heal_soon(target_state *t, int64_t delay_ms);
 
 /* drift.c */
 typedef enum { BY_WATCH, BY_VERIFY, BY_HEAL } sighting_origin;
 void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_origin origin,
                    bool healed, const char *heal_error);
+void drift_heal_ended(rule_state *r, const tu_object_id *id);
 /* Findings that stand in the set itself (invalid, unknown kinds). */
 void drift_problems(rule_state *r);
 void drift_left_git(rule_state *r, const tu_object_id *id);

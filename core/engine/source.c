@@ -94,6 +94,7 @@ typedef struct changed_job {
 
 static void changed_done(tu_job *job) {
     changed_job *j = (changed_job *)job;
+    __atomic_store_n(&j->x->changed, false, __ATOMIC_RELEASE);
     if (!service_is_stopping(j->x->s)) {
         /* A save is often several events: ask once they have settled. */
         if (j->x->asking)
@@ -109,8 +110,8 @@ static tu_rc on_changed(void *arg, uint32_t record, uint32_t index, const tu_val
     (void)index;
     (void)meta;
     (void)body;
-    if (record == TU_REC_CHANGED) {
-        source_state *x = arg;
+    source_state *x = arg;
+    if (record == TU_REC_CHANGED && !__atomic_exchange_n(&x->changed, true, __ATOMIC_ACQ_REL)) {
         changed_job *j = tu_xcalloc(1, sizeof *j);
         j->job.done = changed_done;
         j->x = x;

@@ -22,6 +22,8 @@
 /* Healing waits this long for more to come, so that one commit's objects are applied in their
  * order. */
 #define HEAL_GATHER_MS 5
+/* What couldn't be determined is looked at again after this long, then with growing pauses. */
+#define FIRST_LOOK_MS 5000
 
 static tu_call_options options(const target_state *t, int64_t timeout_ms) {
     return (tu_call_options){.cancel = t->s->cancel, .timeout_ms = timeout_ms};
@@ -58,6 +60,17 @@ static bool has_unknown_kinds(const target_state *t) {
     return false;
 }
 
+/* Is one of the kinds that the rule's set misses served now? */
+static bool has_found_kinds(const target_state *t, const rule_state *r) {
+    for (size_t k = 0; k < r->set->problem_count; k++) {
+        const tu_finding *f = r->set->problems[k];
+        if (f->verdict == TU_VERDICT_UNKNOWN &&
+            tu_catalogue_find(t->catalogue, f->id.group, f->id.version, f->id.kind, NULL))
+            return true;
+    }
+    return false;
+}
+
 static void discover(target_state *t);
 static void on_discover_timer(uv_timer_t *timer) {
     discover(timer->data);
@@ -65,6 +78,14 @@ static void on_discover_timer(uv_timer_t *timer) {
 
 static void discover_again(target_state *t, uint64_t in_ms) {
     uv_timer_start(&t->discover_timer, on_discover_timer, in_ms, 0);
+}
+
+/* For kinds that aren't served: soon at first, since a definition is often applied just before. */
+static void search_again(target_state *t) {
+    unsigned doublings = t->searches < 5 ? t->searches : 5;
+    if (t->searches < 5)
+        t->searches++;
+    discover_again(t, doublings < 4 ? 2000u << doublings : 30000);
 }
 
 static void discovered(target_state *t, discover_job *j) {
@@ -76,10 +97,7 @@ static void discovered(target_state *t, discover_job *j) {
     t->catalogue = TU_TAKE(j->catalogue);
     for (size_t i = 0; i < s->rule_count; i++) {
         rule_state *r = &s->rules[i];
-        bool wants = !again || !r->set;
-        for (size_t k = 0; !wants && k < r->set->problem_count; k++)
-            wants = r->set->problems[k]->verdict == TU_VERDICT_UNKNOWN;
-        if (r->target == t && wants)
+        if (r->target == t && (!again || !r->set || has_found_kinds(t, r)))
             rule_load(r);
     }
 }
@@ -92,7 +110,7 @@ static void discover_done(tu_job *job) {
         if (j->rc == TU_OK) {
             discovered(t, j);
             if (has_unknown_kinds(t))
-                discover_again(t, 30000);
+                search_again(t);
         } else {
             condition_set(t->s, &t->problem, "target", t->use->name.p, tu_error_text(j->error));
             uint64_t wait = 1000u << (t->failures < 5 ? t->failures : 5);
@@ -209,8 +227,13 @@ typedef struct observing {
     target_state *t;
     tu_view *view;
     tu_observer observer;
-    rule_state **rules; /* beside the view's rules */
+    rule_state **rules;      /* beside the view's rules */
+    const tu_cancel *cancel; /* the watch's; NULL for a listing on the worker */
 } observing;
+
+static bool is_cancelled(const void *cancel) {
+    return cancel && tu_cancel_fired(cancel);
+}
 
 static tu_rc on_sighted(void *arg, size_t rule, size_t object, const tu_finding *f, bool suspect) {
     observing *o = arg;
@@ -219,7 +242,7 @@ static tu_rc on_sighted(void *arg, size_t rule, size_t object, const tu_finding 
     if (!j)
         return TU_EINTERNAL;
     j->suspect = suspect;
-    if (!tu_inbox_post_bounded(o->t->s->inbox, &j->job)) {
+    if (!tu_inbox_post_bounded(o->t->s->inbox, &j->job, is_cancelled, o->cancel)) {
         sighting_free(j);
         return TU_ECANCELLED;
     }
@@ -298,6 +321,7 @@ static void take_view(watching *w) {
     w->serial = t->view_serial;
     pthread_mutex_unlock(&t->view_lock);
     observing_init(&w->o, t, view);
+    w->o.cancel = w->cancel;
     free(w->listing);
     w->listing = tu_xcalloc(view->scope_count, 1);
     tu_view_unref(view); /* the observer holds its own */
@@ -349,6 +373,7 @@ static void stop_watch(target_state *t) {
     if (!t->watching)
         return;
     tu_cancel_fire(t->watch_cancel);
+    tu_inbox_nudge(t->s->inbox);
     pthread_join(t->watch, NULL);
     tu_cancel_free(t->watch_cancel);
     t->watch_cancel = NULL;
@@ -458,6 +483,16 @@ static void on_pass(uv_timer_t *timer) {
     list_view(r->target, tu_view_new(r->s->config, &r->rule, &r->set, 1, r->target->narrow));
 }
 
+void target_look_later(rule_state *r) {
+    uint64_t interval = (uint64_t)r->rule->interval_ms, wait = FIRST_LOOK_MS;
+    for (unsigned i = 0; i < r->looks && wait < interval; i++)
+        wait *= 2;
+    if (wait >= uv_timer_get_due_in(&r->pass_timer))
+        return;
+    r->looks++;
+    uv_timer_start(&r->pass_timer, on_pass, wait, interval);
+}
+
 /* --- verifying single objects ----------------------------------------------------------------- */
 
 typedef struct verify_job {
@@ -553,6 +588,8 @@ static void heal_work(tu_job *job) {
 
 static void heal_done(tu_job *job) {
     heal_job *j = (heal_job *)job;
+    if (!service_is_stopping(j->r->s))
+        drift_heal_ended(j->r, &j->desired->id);
     tu_desired_unref(j->set);
     free(j);
 }
@@ -647,6 +684,7 @@ void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old) {
     uint32_t *changed = carry_over(r, old, old_verdicts, &n);
     free(old_verdicts);
     drift_problems(r);
+    r->looks = 0;
     if (!uv_is_active((uv_handle_t *)&r->pass_timer))
         uv_timer_start(&r->pass_timer, on_pass, (uint64_t)r->rule->interval_ms,
                        (uint64_t)r->rule->interval_ms);
@@ -662,8 +700,10 @@ void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old) {
         start_watch(t);
     }
     free(changed);
-    if (has_unknown_kinds(t))
-        discover_again(t, 2000);
+    if (!has_unknown_kinds(t))
+        t->searches = 0;
+    else
+        search_again(t);
 }
 
 /* --- start and stop --------------------------------------------------------------------------- */

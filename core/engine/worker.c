@@ -62,17 +62,24 @@ void tu_inbox_post(tu_inbox *i, tu_job *j) {
     uv_async_send(&i->wake);
 }
 
-bool tu_inbox_post_bounded(tu_inbox *i, tu_job *j) {
+bool tu_inbox_post_bounded(tu_inbox *i, tu_job *j, bool (*given_up)(const void *arg),
+                           const void *arg) {
     pthread_mutex_lock(&i->lock);
-    while (i->jobs.n >= TU_LIMIT_QUEUE && !i->closed)
+    while (i->jobs.n >= TU_LIMIT_QUEUE && !i->closed && !(given_up && given_up(arg)))
         pthread_cond_wait(&i->room, &i->lock);
-    bool open = !i->closed;
+    bool open = !i->closed && !(given_up && given_up(arg));
     if (open)
         push(&i->jobs, j);
     pthread_mutex_unlock(&i->lock);
     if (open)
         uv_async_send(&i->wake);
     return open;
+}
+
+void tu_inbox_nudge(tu_inbox *i) {
+    pthread_mutex_lock(&i->lock);
+    pthread_cond_broadcast(&i->room);
+    pthread_mutex_unlock(&i->lock);
 }
 
 void tu_inbox_close(tu_inbox *i) {

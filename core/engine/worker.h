@@ -26,9 +26,13 @@ typedef struct tu_inbox tu_inbox;
 tu_inbox *tu_inbox_new(uv_loop_t *loop);
 /* From any thread. */
 void tu_inbox_post(tu_inbox *i, tu_job *j);
-/* As post, but waits while the inbox is full. False when the inbox was closed; the job is the
- * caller's then. */
-bool tu_inbox_post_bounded(tu_inbox *i, tu_job *j);
+/* As post, but waits while the inbox is full. False when the inbox was closed, or when given_up(arg)
+ * (may be NULL) came true and tu_inbox_nudge was called; the job is the caller's then. */
+bool tu_inbox_post_bounded(tu_inbox *i, tu_job *j, bool (*given_up)(const void *arg),
+                           const void *arg);
+/* Whoever waits asks again whether to give up. Before a thread that posts is joined on the loop's
+ * thread: it may be waiting for room that only the joiner can make. */
+void tu_inbox_nudge(tu_inbox *i);
 void tu_inbox_close(tu_inbox *i); /* nobody waits any more */
 /* Runs done() of everything that is there. */
 void tu_inbox_drain(tu_inbox *i);
