@@ -492,7 +492,8 @@ static bool take_outcome(open_drift *d, const tu_finding *f, bool healed, const 
         heal_failed(d, heal_error);
         return false;
     }
-    count_heal(r, d->key);
+    if (!d->from_git) /* a commit that arrives is no fight */
+        count_heal(r, d->key);
     if (!healed && tu_verdict_is_drift(f->verdict)) /* refused: again, but not soon */
         d->heal_at_ms =
             tu_clock_boot(&r->s->clock) + pause_after(history_of(r, d->key)->count + HEALS_AT_ONCE);
