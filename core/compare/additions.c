@@ -16,7 +16,9 @@
  * anybody may choose. An entry is an applier's when
  *
  *   - its name is none of kubectl's editing verbs (edit, patch, set, label, scale ...);
- *   - it holds at least half of S with the values of S: an editor holds only what it changed;
+ *   - it holds at least half of S with the values of S: an editor holds only what it changed. Of a
+ * small object one edit may leave an applier less than that, so the names that kubectl gives only to
+ * writes of a whole object (writing_verbs) stand for themselves;
  *   - nothing shows that the object was there before. Where an Apply entry that covers S has the
  * time of the object's creation, every later Update is an edit, however small the object.
  *
@@ -47,6 +49,8 @@ enum { APPLIER_UNASKED, APPLIER_YES, APPLIER_NO };
 static const char *const editing_verbs[] = {"kubectl-edit",  "kubectl-patch",    "kubectl-set",
                                             "kubectl-label", "kubectl-annotate", "kubectl-rollout",
                                             "kubectl-scale", "kubectl-taint"};
+
+static const char *const writing_verbs[] = {"kubectl-client-side-apply", "kubectl-create"};
 
 /* Annotations about a tool's own work. Whoever has written them, they are no part of anybody's
  * design. */
@@ -125,16 +129,22 @@ static bool was_created_by_apply(tu_bench *b, tu_str creation, const tu_manager_
     return false;
 }
 
-static bool applied(tu_bench *b, const tu_manager_entry *e) {
-    if (!tu_str_is(e->owner.operation, "Update") || e->owner.subresource.n)
-        return false;
-    for (size_t i = 0; i < COUNT(editing_verbs); i++) {
-        if (tu_str_is(e->owner.manager, editing_verbs[i]))
-            return false;
+static bool is_one_of(tu_str manager, const char *const *names, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (tu_str_is(manager, names[i]))
+            return true;
     }
+    return false;
+}
+
+static bool applied(tu_bench *b, const tu_manager_entry *e) {
+    if (!tu_str_is(e->owner.operation, "Update") || e->owner.subresource.n ||
+        is_one_of(e->owner.manager, editing_verbs, COUNT(editing_verbs)))
+        return false;
+    bool whole = is_one_of(e->owner.manager, writing_verbs, COUNT(writing_verbs));
     tu_str creation =
         tu_value_get_string(tu_value_get(b->in->live, "metadata"), "creationTimestamp");
-    return covers(b, e->fields) && !(creation.n && was_created_by_apply(b, creation, e));
+    return (whole || covers(b, e->fields)) && !(creation.n && was_created_by_apply(b, creation, e));
 }
 
 bool tu_is_applier(tu_bench *b, const tu_manager_entry *e) {
