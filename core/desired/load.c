@@ -54,17 +54,21 @@ static tu_rc add_problem(loader *l, tu_verdict verdict, const tu_object_id *id, 
 
 /* --- one manifest ----------------------------------------------------------------------------- */
 
+static int by_path(const void *a, const void *b) {
+    return tu_str_compare(((const tu_tree_file *)a)->path, ((const tu_tree_file *)b)->path);
+}
+
 /* The column of a value, for the one message that needs it: the text is still in the tree. */
 static int64_t column_of(const loader *l, tu_str file, size_t at) {
-    for (size_t i = 0; i < l->tree->n; i++)
-        if (tu_str_eq(l->tree->files[i].path, file)) {
-            tu_str text = l->tree->files[i].bytes;
-            int64_t column = 1;
-            for (size_t p = at < text.n ? at : text.n; p > 0 && text.p[p - 1] != '\n'; p--)
-                column += (text.p[p - 1] & 0xC0) != 0x80;
-            return column;
-        }
-    return 0;
+    const tu_tree_file key = {.path = file},
+                       *found = bsearch(&key, l->tree->files, l->tree->n, sizeof key, by_path);
+    if (!found)
+        return 0;
+    tu_str text = found->bytes;
+    int64_t column = 1;
+    for (size_t p = at < text.n ? at : text.n; p > 0 && text.p[p - 1] != '\n'; p--)
+        column += (text.p[p - 1] & 0xC0) != 0x80;
+    return column;
 }
 
 static tu_rc set_namespace(loader *l, tu_value *manifest, const tu_catalogue_kind *kind,

@@ -32,7 +32,10 @@ typedef struct runner {
     uv_timer_t settle;
     tu_store *store;
     tu_config *config; /* in force */
+    tu_config *next;   /* read and found good, not in force yet */
     char *problem;     /* why the newest one isn't */
+    char *socket;
+    status_server status;
     int64_t problem_since_ms;
     bool stop, reload;
     int64_t started_ms;
@@ -191,7 +194,6 @@ static void tear_down(service *s) {
     tu_worker_free(s->store_worker);
     tu_inbox_drain(s->inbox);
     tu_inbox_free(s->inbox, NULL, NULL);
-    status_close(s);
     uv_close((uv_handle_t *)&s->deliver_timer, NULL);
     for (size_t i = 0; i < s->rule_count; i++)
         uv_close((uv_handle_t *)&s->rules[i].pass_timer, NULL);
@@ -207,7 +209,7 @@ static void tear_down(service *s) {
     free_structure(s);
 }
 
-/* --- drifts of rules that are gone ------------------------------------------------------------ */
+/* --- drifts of rules that are gone, off, or look at another target now ------------------------ */
 
 typedef struct orphans {
     const tu_config *config;
@@ -218,7 +220,8 @@ typedef struct orphans {
 
 static tu_rc collect_orphan(void *arg, const tu_drift *d) {
     orphans *o = arg;
-    if (tu_config_rule(o->config, d->rule))
+    const tu_rule *rule = tu_config_rule(o->config, d->rule);
+    if (rule && rule->mode != TU_MODE_OFF && tu_str_eq(rule->to, d->target))
         return TU_OK;
     o->rows = tu_xrealloc(o->rows, (o->n + 1) * sizeof *o->rows);
     tu_drift *row = &o->rows[o->n++];
@@ -254,66 +257,25 @@ static void close_orphans(tu_store *store, const tu_config *config) {
                                 .next_ms = now,
                                 .created_ms = now,
                                 .expires_ms = now + 24LL * 3600 * 1000};
+        const tu_audit audit = {.actor = TU_S("trueup"),
+                                .action = TU_S("drift.resolved"),
+                                .rule = d->rule,
+                                .target = d->target,
+                                .object = d->object,
+                                .detail = TU_S("{\"text\":\"configuration\"}")};
         tu_store_change change = {.wall_ms = now,
                                   .drift = d,
+                                  .audits = &audit,
+                                  .audit_count = 1,
                                   .deliveries = &delivery,
                                   .delivery_count = told && delivery.receiver.n};
-        tu_store_commit(store, &change, &why);
+        if (tu_store_commit(store, &change, &why) != TU_OK)
+            tu_log(TU_LOG_ERROR, "a drift of a rule that is gone stays open until the next start",
+                   "rule", d->rule.p, "error", tu_error_text(why), NULL);
+        tu_error_free(TU_TAKE(why));
     }
     free(o.rows);
     tu_arena_done(&o.arena);
-}
-
-/* --- one turn --------------------------------------------------------------------------------- */
-
-static void log_errors(const tu_errors *errors) {
-    for (size_t i = 0; i < errors->n; i++) {
-        _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(16 * TU_KIB);
-        tu_error_print(errors->items[i], &b);
-        while (b.n && b.p[b.n - 1] == '\n')
-            b.p[--b.n] = 0;
-        tu_log(TU_LOG_ERROR, tu_buf_c(&b), NULL);
-    }
-}
-
-/* The structure of the configuration in force, until something asks for another turn. */
-static tu_rc turn(runner *u, tu_session *session, tu_errors *errors) {
-    service s = {.options = u->options,
-                 .loop = &u->loop,
-                 .clock = tu_clock_real(),
-                 .config = tu_config_ref(u->config),
-                 .session = session,
-                 .store = u->store,
-                 .started_ms = u->started_ms,
-                 .cancel = tu_cancel_new()};
-    if (u->problem)
-        s.config_problem = (condition){tu_xstrdup(u->problem), u->problem_since_ms};
-    s.inbox = tu_inbox_new(&u->loop);
-    s.store_worker = tu_worker_new(s.inbox, "store");
-    close_orphans(u->store, u->config);
-    build(&s);
-    drift_restore(&s);
-    deliver_start(&s);
-    char *socket = u->options->socket ? tu_xstrdup(u->options->socket)
-                                      : tu_path_join(u->options->state, "trueup.sock");
-    tu_error *why = NULL;
-    tu_rc rc = status_open(&s, socket, &why);
-    tu_errors_add(errors, why);
-    for (size_t i = 0; i < s.target_count; i++)
-        target_start(&s.targets[i]);
-    for (size_t i = 0; i < s.source_count; i++)
-        source_start(&s.sources[i]);
-    if (rc == TU_OK) {
-        service_tell(&s, "ready", NULL, NULL, socket);
-        systemd_notify("READY=1\nSTATUS=watching");
-        while (!u->stop && !u->reload)
-            uv_run(&u->loop, UV_RUN_ONCE);
-        systemd_notify(u->stop ? "STOPPING=1" : "RELOADING=1");
-    }
-    tear_down(&s);
-    unlink(socket);
-    free(socket);
-    return rc;
 }
 
 /* --- the configuration ------------------------------------------------------------------------ */
@@ -343,36 +305,14 @@ static tu_rc read_config(runner *u, tu_config **ret, tu_errors *errors) {
     return TU_OK;
 }
 
-static void watch_config(runner *u);
-
-/* True when a new configuration is in force. */
-static bool reload(runner *u) {
-    tu_errors errors = {0};
-    tu_config *c = NULL;
-    tu_clock clock = tu_clock_real();
-    u->reload = false;
-    bool ok = read_config(u, &c, &errors) == TU_OK;
-    free(u->problem);
-    u->problem = NULL;
-    if (ok) {
-        tu_config_unref(u->config);
-        u->config = c;
-        tu_log(TU_LOG_INFO, "the configuration was read again", "path", u->options->config_path,
-               NULL);
-    } else {
+static void log_errors(const tu_errors *errors) {
+    for (size_t i = 0; i < errors->n; i++) {
         _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(16 * TU_KIB);
-        if (errors.n)
-            tu_error_print(errors.items[0], &b);
-        u->problem = tu_xstrdup(tu_buf_c(&b));
-        u->problem_since_ms = tu_clock_wall(&clock);
-        log_errors(&errors);
-        tu_log(TU_LOG_ERROR, "the new configuration has mistakes; the one in force stays", NULL);
+        tu_error_print(errors->items[i], &b);
+        while (b.n && b.p[b.n - 1] == '\n')
+            b.p[--b.n] = 0;
+        tu_log(TU_LOG_ERROR, tu_buf_c(&b), NULL);
     }
-    if (u->options->tell)
-        u->options->tell(u->options->tell_arg, "reload", NULL, NULL,
-                         ok ? "the new configuration is in force" : u->problem);
-    tu_errors_done(&errors);
-    return ok;
 }
 
 static void on_settled(uv_timer_t *t) {
@@ -387,7 +327,9 @@ static void on_config_changed(uv_fs_event_t *e, const char *name, int events, in
     const char *file = slash ? slash + 1 : u->options->config_path;
     struct stat st;
     bool folder = stat(u->options->config_path, &st) == 0 && S_ISDIR(st.st_mode);
-    if (folder || !name || strcmp(name, file) == 0 || tu_str_starts(tu_str_c(name), ".."))
+    tu_str n = tu_str_c(name);
+    bool ours = folder ? tu_str_ends(n, ".yaml") || tu_str_ends(n, ".yml") : tu_str_is(n, file);
+    if (ours || !name || tu_str_starts(n, "..")) /* "..data" is how a ConfigMap volume changes */
         uv_timer_start(&u->settle, on_settled, SETTLE_MS, 0);
 }
 
@@ -405,6 +347,7 @@ static void watch_config(runner *u) {
         if (!slash)
             folder = tu_xstrdup(".");
     }
+    uv_fs_event_stop(&u->config_changed); /* it may be another folder of that name now */
     int rc = uv_fs_event_start(&u->config_changed, on_config_changed, folder, 0);
     if (rc != 0)
         tu_log(TU_LOG_WARN, "changes of the configuration are not noticed (send SIGHUP instead)",
@@ -412,12 +355,114 @@ static void watch_config(runner *u) {
     free(folder);
 }
 
+/* The newest configuration can't be used; the one in force stays. */
+static void refuse(runner *u, const tu_errors *errors) {
+    _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(16 * TU_KIB);
+    if (errors->n)
+        tu_error_print(errors->items[0], &b);
+    while (b.n && b.p[b.n - 1] == '\n')
+        b.p[--b.n] = 0;
+    if (errors->n > 1)
+        tu_buf_addf(&b, " (and %zu more: run `trueup config check`)", errors->n - 1);
+    if (!u->problem) {
+        tu_clock clock = tu_clock_real();
+        u->problem_since_ms = tu_clock_wall(&clock);
+    }
+    free(u->problem);
+    u->problem = tu_xstrdup(tu_buf_c(&b));
+    log_errors(errors);
+    tu_log(TU_LOG_ERROR, "the new configuration has mistakes; the one in force stays", NULL);
+    if (u->options->tell)
+        u->options->tell(u->options->tell_arg, "reload", NULL, NULL, u->problem);
+}
+
+/* Reads it beside the one in force, which is torn down only for one without mistakes. */
+static bool has_next(runner *u, service *s) {
+    u->reload = false;
+    watch_config(u);
+    systemd_notify_reloading();
+    tu_errors errors = {0};
+    if (read_config(u, &u->next, &errors) != TU_OK) {
+        refuse(u, &errors);
+        free(s->config_problem.text);
+        s->config_problem = (condition){tu_xstrdup(u->problem), u->problem_since_ms};
+        systemd_notify("READY=1\nSTATUS=watching; the newest configuration has mistakes");
+    }
+    tu_errors_done(&errors);
+    return u->next != NULL;
+}
+
+/* Instances of the next configuration, or, when it can't have them, of the one in force. */
+static tu_rc open_session(runner *u, const char *state, tu_session **ret, tu_errors *errors) {
+    if (!u->next)
+        return tu_session_open(u->config, state, true, ret, errors);
+    tu_config *next = TU_TAKE(u->next);
+    tu_errors mistakes = {0};
+    tu_rc rc = tu_session_open(next, state, true, ret, &mistakes);
+    if (rc == TU_OK) {
+        tu_config_unref(u->config);
+        u->config = next;
+        free(u->problem);
+        u->problem = NULL;
+        tu_log(TU_LOG_INFO, "the configuration was read again", "path", u->options->config_path,
+               NULL);
+        if (u->options->tell)
+            u->options->tell(u->options->tell_arg, "reload", NULL, NULL,
+                             "the new configuration is in force");
+    } else {
+        refuse(u, &mistakes);
+        tu_config_unref(next);
+        rc = tu_session_open(u->config, state, true, ret, errors);
+    }
+    tu_errors_done(&mistakes);
+    return rc;
+}
+
+/* --- one turn --------------------------------------------------------------------------------- */
+
+/* The structure of the configuration in force, until something asks for another turn. */
+static void turn(runner *u, tu_session *session) {
+    service s = {.options = u->options,
+                 .loop = &u->loop,
+                 .clock = tu_clock_real(),
+                 .config = tu_config_ref(u->config),
+                 .session = session,
+                 .store = u->store,
+                 .started_ms = u->started_ms,
+                 .cancel = tu_cancel_new()};
+    if (u->problem)
+        s.config_problem = (condition){tu_xstrdup(u->problem), u->problem_since_ms};
+    s.inbox = tu_inbox_new(&u->loop);
+    s.store_worker = tu_worker_new(s.inbox, "store");
+    close_orphans(u->store, u->config);
+    build(&s);
+    drift_restore(&s);
+    deliver_start(&s);
+    for (size_t i = 0; i < s.target_count; i++)
+        target_start(&s.targets[i]);
+    for (size_t i = 0; i < s.source_count; i++)
+        source_start(&s.sources[i]);
+    u->status.s = &s;
+    service_tell(&s, "ready", NULL, NULL, u->socket);
+    systemd_notify("READY=1\nSTATUS=watching");
+    while (!u->stop) {
+        uv_run(&u->loop, UV_RUN_ONCE);
+        if (u->reload && !u->stop && has_next(u, &s))
+            break;
+    }
+    if (u->stop)
+        systemd_notify("STOPPING=1");
+    tear_down(&s);
+    u->status.s = NULL;
+}
+
+/* --- the process ------------------------------------------------------------------------------ */
+
 static void on_stop(uv_signal_t *sig, int number) {
     runner *u = sig->data;
-    if (u->stop) {
-        signal(number, SIG_DFL);
-        raise(number);
-    }
+    (void)number;
+    uv_signal_stop(&u->term); /* the next one has its default effect, whatever we wait for */
+    uv_signal_stop(&u->interrupt);
     tu_log(TU_LOG_INFO, "stopping", NULL);
     u->stop = true;
 }
@@ -465,19 +510,24 @@ tu_rc tu_service_run(const tu_service_options *o, tu_errors *errors) {
         signal(SIGPIPE, SIG_IGN);
         start_runner(&u);
         char *state = instance_state(&u);
+        u.socket = o->socket ? tu_xstrdup(o->socket) : tu_path_join(o->state, "trueup.sock");
+        rc = status_open(&u.status, &u.loop, u.socket, &why);
+        tu_errors_add(errors, why);
         while (rc == TU_OK && !u.stop) {
             tu_session *session = NULL;
-            rc = tu_session_open(u.config, state, true, &session, errors);
+            rc = open_session(&u, state, &session, errors);
             if (rc == TU_OK)
-                rc = turn(&u, session, errors);
-            if (u.reload && !u.stop)
-                reload(&u);
+                turn(&u, session);
         }
+        status_close(&u.status, &u.loop);
+        unlink(u.socket);
+        free(u.socket);
         free(state);
         stop_runner(&u);
         tu_store_close(u.store);
     }
     free(u.problem);
+    tu_config_unref(u.next);
     tu_config_unref(u.config);
     return rc;
 }

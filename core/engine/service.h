@@ -139,8 +139,6 @@ struct service {
     int64_t delivery_counts[3];
     tu_map in_flight; /* delivery ids */
     condition store_problem;
-    uv_pipe_t socket;
-    bool socket_open;
     int64_t started_ms;
     condition config_problem;
     bool *reload; /* set by signals and file events */
@@ -194,9 +192,15 @@ void deliver_start(service *s);
 void deliver_kick(service *s);
 void deliver_stop(service *s);
 
-/* status.c */
-tu_rc status_open(service *s, const char *path, tu_error **error);
-void status_close(service *s);
+/* status.c: one socket for the life of the process; who answers changes with the configuration. */
+typedef struct status_server {
+    uv_pipe_t pipe;
+    bool open;
+    service *s; /* NULL while nobody answers; the loop doesn't run then */
+} status_server;
+tu_rc status_open(status_server *x, uv_loop_t *loop, const char *path, tu_error **error);
+void status_close(status_server *x, uv_loop_t *loop);
 void systemd_notify(const char *state);
+void systemd_notify_reloading(void);
 
 #endif

@@ -146,7 +146,7 @@ static void write_status(tu_buf *b, const service *s) {
 typedef struct client {
     uv_pipe_t pipe;
     uv_write_t write;
-    service *s;
+    status_server *server;
     tu_buf request, answer;
     char room[4096];
 } client;
@@ -176,7 +176,11 @@ static void answer(client *c) {
     tu_rc rc = tu_json_parse(&a, tu_buf_str(&c->request), 0, NULL, &request, NULL, &why);
     tu_str command = tu_value_get_string(request, "command");
     if (rc == TU_OK && tu_str_is(command, "status")) {
-        write_status(&c->answer, c->s);
+        write_status(&c->answer, c->server->s);
+        if (c->answer.rc != TU_OK) {
+            tu_buf_clear(&c->answer);
+            tu_buf_add_c(&c->answer, "{\"error\":\"the status is too large to be told\"}\n");
+        }
     } else {
         _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(4 * TU_KIB);
         if (rc == TU_OK)
@@ -218,30 +222,29 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 }
 
 static void on_connection(uv_stream_t *server, int status) {
-    service *s = server->data;
-    if (status != 0 || service_is_stopping(s))
+    if (status != 0)
         return;
     client *c = tu_xcalloc(1, sizeof *c);
-    c->s = s;
+    c->server = server->data;
     tu_buf_init(&c->request, TU_LIMIT_SOCKET_BYTES);
     tu_buf_init(&c->answer, STATUS_LIMIT);
-    uv_pipe_init(s->loop, &c->pipe, 0);
+    uv_pipe_init(server->loop, &c->pipe, 0);
     c->pipe.data = c;
     if (uv_accept(server, (uv_stream_t *)&c->pipe) != 0 ||
         uv_read_start((uv_stream_t *)&c->pipe, give_room, on_read) != 0)
         close_client(c);
 }
 
-tu_rc status_open(service *s, const char *path, tu_error **error) {
+tu_rc status_open(status_server *x, uv_loop_t *loop, const char *path, tu_error **error) {
     unlink(path); /* the store's lock says that no other service of this state directory runs */
-    uv_pipe_init(s->loop, &s->socket, 0);
-    s->socket.data = s;
-    s->socket_open = true;
+    uv_pipe_init(loop, &x->pipe, 0);
+    x->pipe.data = x;
+    x->open = true;
     mode_t before = umask(0177);
-    int rc = uv_pipe_bind(&s->socket, path);
+    int rc = uv_pipe_bind(&x->pipe, path);
     umask(before);
     if (rc == 0)
-        rc = uv_listen((uv_stream_t *)&s->socket, 8, on_connection);
+        rc = uv_listen((uv_stream_t *)&x->pipe, 8, on_connection);
     if (rc != 0)
         return tu_error_set(error, TU_EUNAVAILABLE, "the control socket %s: %s", path,
                             uv_strerror(rc));
@@ -253,11 +256,11 @@ static void close_if_client(uv_handle_t *h, void *server) {
         close_client(h->data);
 }
 
-void status_close(service *s) {
-    uv_walk(s->loop, close_if_client, &s->socket); /* the loop has no other pipes */
-    if (s->socket_open)
-        uv_close((uv_handle_t *)&s->socket, NULL);
-    s->socket_open = false;
+void status_close(status_server *x, uv_loop_t *loop) {
+    uv_walk(loop, close_if_client, &x->pipe); /* the loop has no other pipes */
+    if (x->open)
+        uv_close((uv_handle_t *)&x->pipe, NULL);
+    x->open = false;
 }
 
 /* --- the client ------------------------------------------------------------------------------- */
@@ -334,4 +337,12 @@ void systemd_notify(const char *state) {
         sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address, length);
         close(fd);
     }
+}
+
+/* Type=notify-reload wants to know when the reload began. */
+void systemd_notify_reloading(void) {
+    char text[64];
+    snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld",
+             (long long)tu_clock_monotonic() * 1000);
+    systemd_notify(text);
 }

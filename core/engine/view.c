@@ -151,6 +151,7 @@ void tu_observer_init(tu_observer *o, tu_view *view, const tu_observer_sink *sin
     for (size_t i = 0; i < view->rule_count; i++)
         o->seen[i] = tu_xcalloc(view->rules[i].set->n, 1);
     o->unreadable = tu_xcalloc(view->scope_count, 1);
+    o->listing = tu_xcalloc(view->scope_count, 1);
 }
 
 void tu_observer_done(tu_observer *o) {
@@ -158,6 +159,7 @@ void tu_observer_done(tu_observer *o) {
         free(o->seen[i]);
     free(o->seen);
     free(o->unreadable);
+    free(o->listing);
     tu_arena_done(&o->arena);
     tu_view_unref(o->view);
 }
@@ -188,6 +190,16 @@ static const tu_prepared *find(const tu_view_rule *r, const tu_object_id *id) {
     return p && tu_str_eq(p->id.version, id->version) ? p : NULL;
 }
 
+/* Which object it was isn't known. In a listing, what wasn't seen is unknown at its end; beside one,
+ * what is known of the scope isn't sure any more. */
+static tu_rc unreadable(tu_observer *o, size_t scope) {
+    o->unreadable[scope] = 1;
+    if (o->listing[scope] || !o->sink.lost)
+        return TU_OK;
+    return o->sink.lost(o->sink.arg, scope, TU_EINTERNAL, TU_S("unreadable"),
+                        TU_S("the target sent an object that can't be read"));
+}
+
 static tu_rc on_live(tu_observer *o, const tu_scope *s, size_t scope, tu_str body) {
     tu_arena_reset(&o->arena);
     tu_value *live = NULL;
@@ -195,8 +207,7 @@ static tu_rc on_live(tu_observer *o, const tu_scope *s, size_t scope, tu_str bod
     if (tu_json_parse(&o->arena, body, TU_JSON_NO_LINES, NULL, &live, NULL, &why) != TU_OK) {
         tu_log(TU_LOG_WARN, "a live object can't be read", "error", tu_error_text(why), NULL);
         tu_error_free(why);
-        o->unreadable[scope] = 1;
-        return TU_OK;
+        return unreadable(o, scope);
     }
     const tu_value *metadata = tu_value_get(live, "metadata");
     const tu_object_id id = {.group = s->group,
@@ -209,10 +220,8 @@ static tu_rc on_live(tu_observer *o, const tu_scope *s, size_t scope, tu_str bod
         const tu_prepared *p = find(&o->view->rules[i], &id);
         if (!p)
             continue;
-        if (!sealed && tu_kind_seal(p->kind, &o->arena, live, NULL) != TU_OK) {
-            o->unreadable[scope] = 1;
-            return TU_OK;
-        }
+        if (!sealed && tu_kind_seal(p->kind, &o->arena, live, NULL) != TU_OK)
+            return unreadable(o, scope);
         sealed = true;
         tu_rc rc = sight(o, i, p, live);
         if (rc != TU_OK)
@@ -239,13 +248,19 @@ static tu_rc on_gone(tu_observer *o, const tu_scope *s, const tu_value *meta) {
 
 static void on_begin(tu_observer *o, size_t scope) {
     o->unreadable[scope] = 0;
+    o->listing[scope] = 1;
     for (size_t i = 0; i < o->view->rule_count; i++)
         for (size_t k = 0; k < o->view->rules[i].set->n; k++)
             if (o->view->rules[i].scope_of[k] == scope)
                 o->seen[i][k] = 0;
 }
 
+/* An end without a beginning (also after LOST) proves nothing: a plugin's mistake, which ends its
+ * call. */
 static tu_rc on_end(tu_observer *o, size_t scope) {
+    if (!o->listing[scope])
+        return TU_EINTERNAL;
+    o->listing[scope] = 0;
     for (size_t i = 0; i < o->view->rule_count; i++) {
         const tu_view_rule *r = &o->view->rules[i];
         for (size_t k = 0; k < r->set->n; k++) {
@@ -294,6 +309,7 @@ tu_rc tu_observer_record(void *arg, uint32_t record, uint32_t index, const tu_va
     case TU_REC_CURRENT:
         return o->sink.current ? o->sink.current(o->sink.arg, index) : TU_OK;
     case TU_REC_LOST:
+        o->listing[index] = 0;
         return o->sink.lost(o->sink.arg, index,
                             (tu_rc)tu_value_integer(tu_value_get(meta, "class"), TU_EUNAVAILABLE),
                             tu_value_get_string(meta, "code"),

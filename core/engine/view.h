@@ -63,6 +63,7 @@ typedef struct tu_observer {
     tu_view *view;
     tu_arena arena;
     uint8_t **seen;      /* per rule, per object: seen in the listing under way */
+    uint8_t *listing;    /* per scope: begun and not ended */
     uint8_t *unreadable; /* per scope: an object of this listing couldn't be read, so absence proves
                             nothing */
     tu_observer_sink sink;
