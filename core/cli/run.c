@@ -8,6 +8,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -46,6 +47,15 @@ static void tell_json(tu_buf *out, const char *event, const tu_rule *rule, const
     tu_buf_add_c(out, "}\n");
 }
 
+/* The engine's words for who put it right; its JSON keeps them as they are. */
+static const char *hand(const char *by) {
+    static const char *const words[][2] = {{"git", "a new revision"}, {"other", "somebody else"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i][0], by) == 0)
+            return words[i][1];
+    return by;
+}
+
 static void tell_text(const tu_cli *cli, tu_buf *out, const char *event, const tu_rule *rule,
                       const tu_finding *f, const char *text) {
     char time[32];
@@ -62,7 +72,7 @@ static void tell_text(const tu_cli *cli, tu_buf *out, const char *event, const t
     }
     bool by = f && !tu_str_is(tu_str_c(event), "failed"); /* then the text is whose hand it was */
     if (text && *text)
-        tu_buf_addf(out, "%s %s", by ? " by" : f ? ":" : "", text);
+        tu_buf_addf(out, "%s %s", by ? " by" : f ? ":" : "", by ? hand(text) : text);
     tu_buf_add_byte(out, '\n');
     bool is_new = tu_str_is(tu_str_c(event), "drift") || tu_str_is(tu_str_c(event), "update");
     if (f && is_new)
