@@ -75,6 +75,9 @@ int tu_command_plugin_list(tu_cli *cli) {
                         tu_library_path(list[i]));
         }
     tu_buf_add_c(&out, cli->json ? "]}\n" : "");
+    if (!n)
+        tu_cli_note(cli, "note: there are no built-in plugins: they are looked for in "
+                         "TRUEUP_PLUGIN_PATH, beside the program and where it was installed");
     int code = tu_cli_print(cli, &out, errors.n ? TU_EXIT_USAGE : TU_EXIT_OK);
     tu_buf_done(&out);
     free(list);

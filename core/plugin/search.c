@@ -1,7 +1,8 @@
 /*
  * plugin/search.c: where built-in plugins are: TRUEUP_PLUGIN_PATH, the folder "plugins" beside the
- * program (a build tree), the installed folder. A file is named "<kind>-<name>.so"; the first
- * folder that has it wins.
+ * program (a build tree), the folder that was installed with the program wherever that was, the
+ * folder that was meant when it was built. A file is named "<kind>-<name>.so"; the first folder
+ * that has it wins.
  *
  * The variable is ignored when the program runs with more rights than its caller (secure_getenv).
  */
@@ -15,6 +16,9 @@
 
 #ifndef TRUEUP_PLUGIN_DIR
 #define TRUEUP_PLUGIN_DIR "/usr/lib/trueup/plugins"
+#endif
+#ifndef TRUEUP_PLUGINS_FROM_PROGRAM
+#define TRUEUP_PLUGINS_FROM_PROGRAM "../lib/trueup/plugins"
 #endif
 #define FOLDERS_LIMIT 32u
 
@@ -33,11 +37,20 @@ static void folders_done(folders *f) {
         free(f->items[i]);
 }
 
+/* A folder named from the one that holds the program. */
+static void add_beside(folders *f, const char *program, const char *relative) {
+    const char *slash = strrchr(program, '/');
+    _cleanup_(tu_freep) char *folder =
+        tu_text_copy((tu_str){program, slash ? (size_t)(slash - program) : 0});
+    _cleanup_(tu_freep) char *path = tu_path_join(folder, relative);
+    add_folder(f, path, strlen(path));
+}
+
 static folders find_folders(void) {
     folders f = {.n = 0};
     const char *path = secure_getenv("TRUEUP_PLUGIN_PATH");
     char exe[4096];
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 16);
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
 
     while (path && *path) {
         size_t length = strcspn(path, ":");
@@ -46,10 +59,8 @@ static folders find_folders(void) {
     }
     if (n > 0) {
         exe[n] = '\0';
-        char *name = strrchr(exe, '/');
-        size_t folder = name ? (size_t)(name - exe) : 0;
-        memcpy(exe + folder, "/plugins", sizeof "/plugins");
-        add_folder(&f, exe, strlen(exe));
+        add_beside(&f, exe, "plugins");
+        add_beside(&f, exe, TRUEUP_PLUGINS_FROM_PROGRAM);
     }
     add_folder(&f, TRUEUP_PLUGIN_DIR, sizeof TRUEUP_PLUGIN_DIR - 1);
     return f;
