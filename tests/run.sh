@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 preset=release
 case ${1:-} in release | debug | asan | tsan) preset=$1; shift ;; esac
 sh deploy/setup.sh --tests
-cmake --preset "$preset" ${TRUEUP_CMAKE:-} >/dev/null
+cmake --preset "$preset" -DTRUEUP_TESTS=ON ${TRUEUP_CMAKE:-} >/dev/null
 cmake --build --preset "$preset" --parallel "$(nproc)" -- --quiet
 [ "${KUBEBUILDER_ASSETS:-}" ] || echo "KUBEBUILDER_ASSETS is not set: the tests against a real Kubernetes API server are skipped"
 cd "build/$preset"

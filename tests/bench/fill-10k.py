@@ -1,5 +1,6 @@
-"""fill-10k.py SERVER TOKEN: applies the 10,050 objects of list-10k.sh, over eight connections."""
-import http.client, json, ssl, sys, threading, urllib.parse
+"""fill-10k.py SERVER TOKEN FOLDER: applies the 10,050 objects of list-10k.sh, over eight connections, and writes their manifests into FOLDER, a file
+for each namespace."""
+import collections, http.client, json, pathlib, ssl, sys, threading, urllib.parse
 
 server, token = urllib.parse.urlparse(sys.argv[1]), sys.argv[2]
 
@@ -50,6 +51,15 @@ def apply(todo):
 
 
 everything = list(objects())
+files = collections.defaultdict(list)
+for path, ns, name, o in everything:
+    metadata = {"name": name, "labels": o.get("labels", {})} | ({"namespace": ns} if ns else {})
+    files[ns or "namespaces"].append({"apiVersion": o["apiVersion"], "kind": o["kind"], "metadata": metadata,
+                                      **{k: v for k, v in o.items() if k not in ("apiVersion", "kind", "labels")}})
+folder = pathlib.Path(sys.argv[3])
+folder.mkdir(exist_ok=True)
+for name, manifests in files.items():
+    (folder / f"{name}.yaml").write_text("---\n".join(json.dumps(m) + "\n" for m in manifests))
 apply(everything[:50])
 threads = [threading.Thread(target=apply, args=(everything[50 + i::8],)) for i in range(8)]
 for t in threads:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# list-10k.sh: how long target-kubernetes needs for the full lists of 10,050 objects, beside curl for the same lists, on a real API server.
+# list-10k.sh: how long target-kubernetes needs for the full lists of 10,050 objects, and `trueup check` to compare them all with their
+# manifests, beside curl for the same lists, on a real API server.
 #
 #   KUBEBUILDER_ASSETS=... sh tests/bench/list-10k.sh BUILD_DIRECTORY [DIR]
 #
@@ -19,7 +20,7 @@ else
 fi
 server=$(cat "$dir/server")
 
-[ -f "$dir/filled" ] || { python3 "$here/fill-10k.py" "$server" admin-token-of-this-test && touch "$dir/filled"; }
+[ -f "$dir/filled" ] || { python3 "$here/fill-10k.py" "$server" admin-token-of-this-test "$dir/manifests" && touch "$dir/filled"; }
 
 # The server writes indented JSON (twice the bytes) for curl's own user agent, so both are measured.
 paths="/apis/apps/v1/deployments /api/v1/services /api/v1/serviceaccounts /api/v1/secrets /api/v1/configmaps /apis/networking.k8s.io/v1/ingresses
@@ -39,3 +40,16 @@ done
 echo "target-kubernetes (5 rounds):"
 TRUEUP_PLUGIN_PATH=$build/plugins "$build/tests/bench_kubernetes" "{\"kubeconfig\":\"$dir/kubeconfig\"}" list apps/v1/Deployment /v1/Service /v1/ServiceAccount \
     /v1/Secret /v1/ConfigMap networking.k8s.io/v1/Ingress networking.k8s.io/v1/NetworkPolicy /v1/Namespace
+echo "trueup check of 10,050 objects in sync, state cached as on a second run (5 rounds):"
+TRUEUP_PLUGIN_PATH=$build/plugins KUBECONFIG=$dir/kubeconfig python3 - "$build/trueup" "$dir" <<'TIME'
+import os, subprocess, sys, time
+for _ in range(6):
+    start = time.monotonic()
+    process = subprocess.Popen([sys.argv[1], "check", sys.argv[2] + "/manifests", "--to", "kubernetes", "--state", sys.argv[2] + "/state"],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    last = process.stdout.read().strip().splitlines()[-1]
+    _, status, used = os.wait4(process.pid, 0)
+    if _:
+        print(f"wall_ms={(time.monotonic() - start) * 1000:.1f} cpu_ms={(used.ru_utime + used.ru_stime) * 1000:.1f} "
+              f"peak_mib={used.ru_maxrss / 1024:.1f} exit={os.waitstatus_to_exitcode(status)}: {last}")
+TIME

@@ -89,7 +89,7 @@ static void use(fixture *f, const char *more) {
 
 static void expect(fixture *f, tu_rc got, tu_rc wanted, const char *words) {
     if (got != wanted || (words != NULL && strstr(tu_error_text(f->error), words) == NULL)) {
-        fail_msg("rc %d, wanted %d with \"%s\": %s", (int)got, (int)wanted, words,
+        fail_msg("rc %d, wanted %d with \"%s\": %s", (int)got, (int)wanted, words ? words : "",
                  tu_error_text(f->error));
     }
 }
