@@ -103,7 +103,7 @@ typedef struct tu_rule {
     } heal;
     tu_label_match *labels; /* alert labels */
     size_t label_count;
-    tu_place place;
+    tu_place place, render_place;
 } tu_rule;
 
 typedef struct tu_routing {

@@ -366,6 +366,7 @@ void tu_read_rule(tu_reader *r, tu_str name, const tu_value *spec, tu_place plac
     tu_read_reference(r, "spec.to", "Target", tu_value_get(spec, "to"));
     rule.path = read_tree_path(r, tu_value_get(spec, "path"));
     rule.render = read_render(r, tu_value_get(spec, "render"));
+    rule.render_place = tu_reader_place(r, tu_value_get(spec, "render"));
     rule.interval_ms = tu_read_duration(r, tu_value_get(spec, "interval"), 10 * MINUTE_MS, 1000);
     tu_str mode = tu_value_get_string(spec, "mode"), confirm = tu_value_get_string(spec, "confirm");
     if (tu_str_is(mode, "heal"))

@@ -96,8 +96,18 @@ tu_plugin_use *tu_session_use(const tu_session *s, tu_plugin_kind kind, tu_str n
     return tu_map_get(&s->uses[kind], name);
 }
 
+/* `auto` finds out when it sees the files. */
+static void check_renderer(const tu_config *c, const tu_rule *rule, tu_errors *errors) {
+    const tu_use use = {
+        .name = rule->name, .plugin = rule->render, .plugin_place = rule->render_place};
+    if (!tu_str_is(rule->render, "auto"))
+        open_library(c, TU_KIND_RENDER, &use, errors);
+}
+
 static void ask_plugins(void *arg, tu_config *c, tu_errors *errors) {
     (void)arg;
+    for (size_t i = 0; i < c->rule_count; i++)
+        check_renderer(c, &c->rules[i], errors);
     tu_session *s = NULL;
     tu_session_open(c, NULL, false, &s, errors);
     tu_session_close(s);
