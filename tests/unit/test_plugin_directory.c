@@ -733,8 +733,9 @@ static const char *const nasty[] = {
     "---\\n",
     "a\\n---\\nb",
     "# c\\nline",
-    "very long text that goes on and on, with many words in it, so that a writer which folds lines "
-    "would fold it somewhere about here",
+    ("very long text that goes on and on, with many words in it, so that a writer which folds "
+     "lines "
+     "would fold it somewhere about here"),
 };
 
 static void every_text_survives_being_written_as_yaml(void **state) {
