@@ -302,6 +302,42 @@ static void add_block(tu_buf *out, const tu_value *v, size_t indent) {
     }
 }
 
+static void order_members(tu_arena *a, tu_value *v, const tu_value *like, tu_member *ordered) {
+    const tu_member *members = v->map.members;
+    uint32_t n = 0;
+    for (uint32_t i = 0; tu_value_is(like, TU_MAP) && i < like->map.n; i++)
+        for (uint32_t k = 0; k < v->map.n; k++)
+            if (tu_str_eq(members[k].key, like->map.members[i].key))
+                ordered[n++] = members[k];
+    for (uint32_t k = 0; k < v->map.n; k++)
+        if (!tu_value_is(like, TU_MAP) || !tu_value_get_str(like, members[k].key))
+            ordered[n++] = members[k];
+    for (uint32_t i = 0; i < n; i++)
+        ordered[i].value =
+            *tu_show_in_order_of(a, &ordered[i].value, tu_value_get_str(like, ordered[i].key));
+    v->map.members = ordered;
+}
+
+const tu_value *tu_show_in_order_of(tu_arena *a, const tu_value *v, const tu_value *like) {
+    if (!like || tu_value_count(v) == 0)
+        return v;
+    tu_value *copy = tu_arena_alloc(a, sizeof *copy);
+    void *room = tu_arena_alloc(
+        a, tu_value_count(v) * (tu_value_is(v, TU_MAP) ? sizeof(tu_member) : sizeof(tu_value)));
+    if (!copy || !room)
+        return v;
+    *copy = *v;
+    if (tu_value_is(v, TU_MAP)) {
+        order_members(a, copy, like, room);
+        return copy;
+    }
+    tu_value *items = room;
+    for (uint32_t i = 0; i < v->list.n; i++)
+        items[i] = *tu_show_in_order_of(a, &v->list.items[i], tu_value_at(like, i));
+    copy->list.items = items;
+    return copy;
+}
+
 void tu_show_block(tu_buf *out, const tu_value *v) {
     if (!v)
         return;

@@ -36,6 +36,10 @@ void tu_show_value(tu_buf *out, const tu_value *v, size_t limit);
 /* A value as people write it: scalars alone, maps and lists as YAML, strings of several lines as
  * their lines. Each line ends in a newline. */
 void tu_show_block(tu_buf *out, const tu_value *v);
+/* v with the members of its maps in the order of `like`'s (which may be NULL), others behind: the
+ * order of a map's members means nothing, and would be shown as a difference. v itself when there
+ * is no memory. */
+const tu_value *tu_show_in_order_of(tu_arena *a, const tu_value *v, const tu_value *like);
 
 /* Calls line(arg, mark, text) for a line-by-line comparison: mark is ' ', '-' (only in live) or '+'
  * (only in desired), or '.' with the text "n lines unchanged" where the context is left out. */

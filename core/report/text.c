@@ -340,7 +340,11 @@ static void write_change_in_full(printer *p, const tu_finding *f, const tu_chang
     flush(p, 0);
 
     tu_buf live = TU_BUF_INIT(p->out->max), desired = TU_BUF_INIT(p->out->max);
-    tu_show_block(&live, c->kind == TU_CHANGE_REMOVED ? NULL : c->live);
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    tu_show_block(
+        &live, c->kind == TU_CHANGE_REMOVED ? NULL : tu_show_in_order_of(&a, c->live, c->desired));
+    tu_arena_done(&a);
     tu_show_block(&desired, c->kind == TU_CHANGE_ADDED ? NULL : c->desired);
     diff_state d = {p, 0};
     bool sealed = tu_value_is(c->live, TU_SEALED) && tu_value_is(c->desired, TU_SEALED);
