@@ -59,6 +59,10 @@ tu_rc tu_verify(tu_arena *a, const tu_rule *rule, tu_plugin_use *target, const t
     return unconfirmed(a, why, ret, error);
 }
 
+/* Controllers write the status of an object again and again just after somebody changed it. Each
+ * attempt begins with reading, so trying at once again is right. */
+#define CONFLICTS_BORNE 5
+
 tu_rc tu_heal_one(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
                   const tu_prepared *desired, tu_action at_least, const tu_call_options *o,
                   tu_finding *ret, bool *ret_healed, tu_error **error) {
@@ -70,8 +74,8 @@ tu_rc tu_heal_one(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
             return rc;
         _cleanup_(tu_error_freep) tu_error *why = NULL;
         rc = tu_heal_apply(a, target, desired, live, ret, at_least, o, &after, &why);
-        if (rc == TU_ECONFLICT && attempt == 0)
-            continue; /* it moved between reading and writing: judge what is there now, once */
+        if (rc == TU_ECONFLICT && attempt < CONFLICTS_BORNE)
+            continue; /* it moved between reading and writing: judge what is there now */
         if (rc == TU_EINVALID || rc == TU_EREFUSED)
             return refused(a, rc, why, ret, error);
         if (rc != TU_OK) {
