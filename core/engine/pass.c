@@ -283,6 +283,10 @@ static void check_names(const tu_pass_options *o, tu_errors *errors) {
         const char *near = tu_suggest(tu_str_c(o->rules[i]), names, o->config->rule_count);
         if (near)
             tu_error_hint(&e, "did you mean '%s'?", near);
+        else if (o->config->rule_count == 1)
+            tu_error_hint(&e, "there is only '%s'", names[0]);
+        else
+            tu_error_hint(&e, "`trueup config show` lists the rules");
         tu_errors_add(errors, e);
     }
     free(names);
