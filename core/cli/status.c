@@ -2,6 +2,7 @@
  * cli/status.c: `trueup status`: the service's own words, for people or (-o json) as they are.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -42,8 +43,14 @@ static void add_problem(page *p, const tu_value *of) {
     if (!problem.n)
         return;
     p->trouble = true;
-    add_red(p, "      ", problem);
-    tu_buf_addf(p->out, "      for %s\n", age(p, tu_value_get_string(of, "problemSince"), room));
+    tu_buf_addf(p->out, "      for %s:\n", age(p, tu_value_get_string(of, "problemSince"), room));
+    while (problem.n) { /* an error with its hint has two lines */
+        const char *end = memchr(problem.p, '\n', problem.n);
+        size_t n = end ? (size_t)(end - problem.p) : problem.n;
+        add_red(p, "        ", (tu_str){problem.p, n});
+        n += end != NULL;
+        problem = (tu_str){problem.p + n, problem.n - n};
+    }
 }
 
 static tu_str shortened(tu_str revision) {
