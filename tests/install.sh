@@ -16,7 +16,7 @@ PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name trueup-plugin.pc)")
 export PKG_CONFIG_PATH
 pkg-config --exists trueup-plugin
 [ "$(pkg-config --variable=abi_major trueup-plugin)" = 1 ]
-cc -std=c99 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden "-I$prefix/include" -o "$prefix/notifier-file.so" "$here/plugin/example-notifier.c"
+cc -std=c99 -D_GNU_SOURCE -Wall -Wextra -Werror -fPIC -shared -fvisibility=hidden $(pkg-config --cflags trueup-plugin) -o "$prefix/notifier-file.so" "$here/plugin/example-notifier.c"
 "$trueup" plugin describe "$prefix/notifier-file.so" | head -3
 cat >"$prefix/trueup.yaml" <<YAML
 apiVersion: trueup.dev/v1
