@@ -3,6 +3,8 @@
 #
 #   control-plane.sh start DIR    etcd and kube-apiserver (and kube-controller-manager when CONTROLLERS=1) with all their files in DIR, on free ports
 #   control-plane.sh stop DIR     ends them; DIR stays (its logs), and can be removed then
+#   control-plane.sh crash DIR    kills the API server (-9); etcd stays
+#   control-plane.sh revive DIR [compact]   starts it again at the same address; `compact` forgets etcd's history first, so that watches get 410
 #
 # In DIR afterwards:
 #   kubeconfig    contexts admin, auditor (reads everything but may write nothing), human (edits; its field manager is kubectl's), nobody (no rights)
@@ -75,6 +77,30 @@ users:"
 
 alive() { kill -0 "$(cat "$1")" 2>/dev/null; }
 
+launch_apiserver() { # DIR
+    # shellcheck disable=SC2086
+    "$assets/kube-apiserver" --etcd-servers "$(cat "$1/etcd")" --secure-port "$(cat "$1/port")" \
+        --bind-address 127.0.0.1 --advertise-address 127.0.0.1 --endpoint-reconciler-type=none \
+        --cert-dir "$1/certs" --service-account-key-file "$1/service-account.key" \
+        --service-account-signing-key-file "$1/service-account.key" \
+        --service-account-issuer https://kubernetes.default.svc --service-cluster-ip-range 10.96.0.0/16 \
+        --authorization-mode RBAC --token-auth-file "$1/tokens.csv" --client-ca-file "$1/client-ca.crt" --disable-admission-plugins ServiceAccount \
+        --audit-log-path "$1/audit.log" --audit-policy-file "$1/audit-policy.yaml" \
+        ${APISERVER_FLAGS:-} >> "$1/apiserver.log" 2>&1 &
+    echo $! > "$1/apiserver.pid"
+}
+
+is_ready() { # DIR
+    n=0
+    until [ -f "$1/certs/apiserver.crt" ] && curl -fsk --max-time 2 -H "Authorization: Bearer admin-token-of-this-test" \
+            "https://127.0.0.1:$(cat "$1/port")/readyz" >/dev/null 2>&1; do
+        alive "$1/etcd.pid" && alive "$1/apiserver.pid" || return 1
+        n=$((n + 1))
+        [ $n -lt 600 ] || return 1
+        sleep 0.1
+    done
+}
+
 try_start() { # DIR
     d=$1
     client=$(free_port); peer=$(free_port); port=$(free_port)
@@ -84,24 +110,9 @@ try_start() { # DIR
         --initial-cluster "default=http://127.0.0.1:$peer" > "$d/etcd.log" 2>&1 &
     echo $! > "$d/etcd.pid"
     echo "http://127.0.0.1:$client" > "$d/etcd"
-    # shellcheck disable=SC2086
-    "$assets/kube-apiserver" --etcd-servers "http://127.0.0.1:$client" --secure-port "$port" \
-        --bind-address 127.0.0.1 --advertise-address 127.0.0.1 --endpoint-reconciler-type=none \
-        --cert-dir "$d/certs" --service-account-key-file "$d/service-account.key" \
-        --service-account-signing-key-file "$d/service-account.key" \
-        --service-account-issuer https://kubernetes.default.svc --service-cluster-ip-range 10.96.0.0/16 \
-        --authorization-mode RBAC --token-auth-file "$d/tokens.csv" --client-ca-file "$d/client-ca.crt" --disable-admission-plugins ServiceAccount \
-        --audit-log-path "$d/audit.log" --audit-policy-file "$d/audit-policy.yaml" \
-        ${APISERVER_FLAGS:-} > "$d/apiserver.log" 2>&1 &
-    echo $! > "$d/apiserver.pid"
-    n=0
-    until [ -f "$d/certs/apiserver.crt" ] && curl -fsk --max-time 2 -H "Authorization: Bearer admin-token-of-this-test" \
-            "https://127.0.0.1:$port/readyz" >/dev/null 2>&1; do
-        alive "$d/etcd.pid" && alive "$d/apiserver.pid" || return 1
-        n=$((n + 1))
-        [ $n -lt 600 ] || return 1
-        sleep 0.1
-    done
+    echo "$port" > "$d/port"
+    launch_apiserver "$d"
+    is_ready "$d" || return 1
     kubeconfig "$d" "$port"
 }
 
@@ -160,9 +171,33 @@ start() {
     return 1
 }
 
-[ $# -eq 2 ] || { echo "usage: control-plane.sh start|stop DIR" >&2; exit 2; }
+crash() { # DIR: kill -9; the port is left to nobody
+    pid=$(cat "$1/apiserver.pid")
+    kill -9 "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+}
+
+# Forgets everything but the present, as the API server itself does every five minutes.
+compact() { # DIR
+    revision=$(curl -fs "$(cat "$1/etcd")/v3/kv/range" -d '{"key":"AA=="}' | sed 's/.*"revision":"\([0-9]*\)".*/\1/')
+    curl -fs "$(cat "$1/etcd")/v3/kv/compaction" -d "{\"revision\":\"$revision\",\"physical\":true}" >/dev/null
+}
+
+revive() { # DIR [compact]
+    if [ "${2:-}" = compact ]; then
+        # The history that is forgotten must be longer than what the watches have seen.
+        for i in 1 2 3; do curl -fs "$(cat "$1/etcd")/v3/kv/put" -d '{"key":"L3Rlc3QvYQ==","value":"YQ=="}' >/dev/null; done
+        compact "$1"
+    fi
+    launch_apiserver "$1"
+    is_ready "$1"
+}
+
+[ $# -ge 2 ] || { echo "usage: control-plane.sh start|stop|crash|revive DIR" >&2; exit 2; }
 case $1 in
 start) start "$2" ;;
 stop) stop "$2" ;;
+crash) crash "$2" ;;
+revive) revive "$2" "${3:-}" ;;
 *) echo "control-plane: no such command: $1" >&2; exit 2 ;;
 esac

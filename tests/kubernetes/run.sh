@@ -1,6 +1,9 @@
 #!/bin/sh
 # run.sh: everything that needs a real Kubernetes API server. KUBEBUILDER_ASSETS is a folder with kube-apiserver, etcd and kubectl; without it nothing
-# is run (exit 77). To add a scenario: a function that begins with `check_`, and its name in the last lines. A scenario that fails says why and returns 1.
+# is run (exit 77).
+#   run.sh               all of it          run.sh SCENARIO...   only those of scenarios/ (without .sh)
+# To add something that drives trueup as a user does: a script in scenarios/, whose name is what it proves (scenarios/lib.sh tells how).
+# To add a check of the plugin alone: a function that begins with `check_`, and its name in the last lines; one that fails says why and returns 1.
 set -u
 [ -n "${KUBEBUILDER_ASSETS:-}" ] || { echo "skipped: KUBEBUILDER_ASSETS is not set"; exit 77; }
 [ -x "$KUBEBUILDER_ASSETS/kube-apiserver" ] && [ -x "$KUBEBUILDER_ASSETS/etcd" ] && [ -x "$KUBEBUILDER_ASSETS/kubectl" ] ||
@@ -12,7 +15,7 @@ TRUEUP_KUBE_DIR=$(mktemp -d)
 export TRUEUP_PLUGIN_PATH TRUEUP_KUBE_DIR
 trap 'sh "$here/control-plane.sh" stop "$TRUEUP_KUBE_DIR"; rm -rf "$TRUEUP_KUBE_DIR"' EXIT
 trap 'exit 130' INT TERM
-sh "$here/control-plane.sh" start "$TRUEUP_KUBE_DIR" || exit 1
+CONTROLLERS=${CONTROLLERS:-1} sh "$here/control-plane.sh" start "$TRUEUP_KUBE_DIR" || exit 1
 kubectl() { "$KUBEBUILDER_ASSETS/kubectl" --kubeconfig "$TRUEUP_KUBE_DIR/kubeconfig" "$@"; }
 
 check_plugin() { "$build/tests/test_kube_real"; }
@@ -89,8 +92,29 @@ $ca; client-certificate: client.crt, client-key: other.key;client-certificate
 CASES
 }
 
+# One after the other: some of them stop the API server.
+run_scenarios() {
+    for scenario; do
+        if sh -eu "$here/scenarios/$scenario.sh"; then echo "ok   $scenario"; else echo "FAIL $scenario"; failed=1; fi
+    done
+}
+
+# What all scenarios have printed, logged, stored and sent.
+check_no_secret_anywhere() { python3 "$here/scenarios/secrets.py" "$TRUEUP_KUBE_DIR/scenarios"; }
+
 failed=0
-for check in check_plugin check_same_count_as_kubectl check_logins check_auditor_wrote_nothing; do
+if [ $# -eq 0 ]; then
+    for check in check_plugin check_same_count_as_kubectl check_logins; do
+        if $check; then echo "ok   $check"; else echo "FAIL $check"; failed=1; fi
+    done
+    # shellcheck disable=SC2046
+    run_scenarios $(cd "$here/scenarios" && ls ./*.sh | sed 's#^\./##; s/\.sh$//' | grep -v '^lib$')
+    set -- check_no_secret_anywhere check_auditor_wrote_nothing
+else
+    run_scenarios "$@"
+    set -- check_no_secret_anywhere
+fi
+for check; do
     if $check; then echo "ok   $check"; else echo "FAIL $check"; failed=1; fi
 done
 exit $failed
