@@ -26,9 +26,8 @@ typedef struct rule_pass {
     tu_view *view;         /* of this rule alone; NULL: it failed before */
     tu_finding **findings; /* beside the set's objects; NULL: not looked at */
     bool *suspect;
-    bool *scope_lost;
-    tu_str lost_text;
-    tu_rc lost_class;
+    tu_str *scope_lost; /* beside the view's scopes: why it could not be listed; empty: it was */
+    tu_rc lost_class;   /* of the last one */
     size_t lost_scopes;
     bool denied; /* a listing across namespaces was refused */
 } rule_pass;
@@ -75,11 +74,11 @@ static tu_rc on_lost(void *arg, size_t scope, tu_rc why, tu_str code, tu_str mes
     listing *l = arg;
     rule_pass *r = l->rule;
     r->denied |= why == TU_EDENIED && r->view->scopes[scope].namespace_count == 0;
-    if (!r->scope_lost[scope])
+    if (!r->scope_lost[scope].n)
         r->lost_scopes++;
-    r->scope_lost[scope] = true;
+    r->scope_lost[scope] =
+        message.n ? tu_arena_copy(&l->pass->report->arena, message) : TU_S("could not be listed");
     r->lost_class = why;
-    r->lost_text = tu_arena_copy(&l->pass->report->arena, message);
     return TU_OK;
 }
 
@@ -158,9 +157,10 @@ static tu_rc verify_suspects(pass *p, rule_pass *r) {
     tu_rc rc = TU_OK;
     for (size_t i = 0; i < set->n && rc == TU_OK; i++) {
         if (!r->findings[i]) {
-            r->findings[i] = unknown(
-                p, &set->objects[i],
-                r->lost_text.n ? r->lost_text : TU_S("the target did not say anything about it"));
+            tu_str lost = r->scope_lost[r->view->rules[0].scope_of[i]];
+            r->findings[i] =
+                unknown(p, &set->objects[i],
+                        lost.n ? lost : TU_S("the target did not say anything about it"));
             continue;
         }
         if (!r->suspect[i] || !r->rule->confirm)
@@ -216,7 +216,7 @@ static void fill_report(pass *p, rule_pass *r, tu_rule_report *out) {
     if (out->finding_count)
         qsort(out->findings, out->finding_count, sizeof *out->findings, by_id);
     if (set->n && r->lost_scopes == r->view->scope_count) {
-        out->problem = r->lost_text;
+        out->problem = r->scope_lost[0];
         out->problem_class = r->lost_class;
     }
 }

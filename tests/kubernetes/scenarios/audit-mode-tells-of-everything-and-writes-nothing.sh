@@ -12,7 +12,8 @@ human set env deployment/cart -c app HAND=made
 await "the added variable" told kind=Deployment change=added path='/spec/template/spec/containers/[name=app]/env/[name=HAND]'
 human patch deployment cart -p '{"spec":{"template":{"spec":{"containers":[{"name":"spy","image":"example/spy:1"}]}}}}'
 await "the added sidecar" told kind=Deployment change=added path='/spec/template/spec/containers/[name=spy]' manager=kubectl-patch
-KUBE_EDITOR="sed -i s/^metadata:/&\n\ \ labels:\ {hand:\ made}/" human edit configmap cart
+printf '#!/bin/sh\nsed -i "s/^metadata:/&\\n  labels: {hand: made}/" "$1"\n' > editor && chmod +x editor
+KUBE_EDITOR=$work/editor human edit configmap cart
 await "the added label" told kind=ConfigMap change=added path=/metadata/labels/hand manager=kubectl-edit
 human delete role cart
 await "the deletion" told status=firing kind=Role verdict=missing
@@ -24,14 +25,14 @@ await "the label's end" told status=resolved kind=ConfigMap resolvedBy=other
 kubectl apply -f manifests > kubectl 2>&1 || fail "kubectl apply"
 await "the role's end" told status=resolved kind=Role
 human set env deployment/cart -c app HAND-
-human patch deployment cart --type=json -p '[{"op":"test","path":"/spec/template/spec/containers/2/name","value":"spy"},{"op":"remove","path":"/spec/template/spec/containers/2"}]'
+human patch deployment cart -p '{"spec":{"template":{"spec":{"containers":[{"name":"spy","$patch":"delete"}]}}}}'
 await "the deployment's end" told status=resolved kind=Deployment
 await "in sync again" in_sync
 edit 's/replicas: 3/replicas: 4/' shop.yaml
 commit "Grow"
 await "a commit is drift in audit mode" told status=firing kind=Deployment path=/spec/replicas
 await "the replicas in status" status 'summary["drifted"] == 1'
-git -C manifests revert -q --no-edit HEAD
+git -C manifests revert --no-edit HEAD > git
 await "the revert resolves it" in_sync
 end_service
 python3 - "$TRUEUP_KUBE_DIR/audit.log" <<'PY' || fail "the auditor wrote"

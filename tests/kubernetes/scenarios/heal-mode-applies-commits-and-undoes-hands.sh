@@ -12,7 +12,7 @@ edit 's/replicas: 3/replicas: 4/' shop.yaml
 commit "Grow"
 await "the commit is applied" replicas 4
 await "in sync after the commit" in_sync
-git -C manifests revert -q --no-edit HEAD
+git -C manifests revert --no-edit HEAD > git
 await "the revert is applied" replicas 3
 await "in sync after the revert" in_sync
 [ ! -s told ] || fail "nobody should have been told of commits: $(cut -c1-300 told)"

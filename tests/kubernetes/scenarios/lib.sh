@@ -135,7 +135,7 @@ sys.exit(not eval(sys.argv[2], names))
 PY
 }
 launch() {
-    "$KUBEBUILDER_ASSETS/kubectl" config view --raw > "$work/kubeconfig"
+    "$KUBEBUILDER_ASSETS/kubectl" config view --raw --flatten > "$work/kubeconfig"
     "$KUBEBUILDER_ASSETS/kubectl" --kubeconfig "$work/kubeconfig" config use-context "${1:-admin}" > /dev/null
     KUBECONFIG=$work/kubeconfig "$build/trueup" run -c "$work/trueup.yaml" --state "$work/state" >> "$work/run.out" 2>> "$work/run.err" < /dev/null &
     service=$!

@@ -5,7 +5,7 @@ start_receiver
 configuration heal
 serve
 await "applied" in_sync
-value() { [ "$(kubectl -n "$ns" get secret cart -o 'jsonpath={.data.password}' | base64 -d)" = "$1" ]; }
+value() { [ "$(kubectl -n "$ns" get secret cart -o 'jsonpath={.data.password}' 2> /dev/null | base64 -d)" = "$1" ]; }
 value plain-secret-of-this-test || fail "the secret's value did not arrive"
 edit 's/plain-secret-of-this-test/second-secret-of-this-test/' shop.yaml
 commit "Rotate"
@@ -23,7 +23,7 @@ await "a broken Secret is told" told status=firing text=shop.yaml
 edit 's/token: .*/token: "third-secret-of-this-test"/' shop.yaml
 commit "Break it otherwise"
 await "and again" status 'any(r.get("problem") or r["summary"]["invalid"] or r["summary"]["blocked"] for r in rules)'
-git -C manifests revert -q --no-edit HEAD HEAD~1
+git -C manifests revert --no-edit HEAD HEAD~1 > git
 await "in sync after the reverts" in_sync
 end_service
 configuration audit
@@ -34,6 +34,7 @@ await "the edit is told in audit mode" told status=firing kind=Secret path=/data
 trueup -v diff -c trueup.yaml
 for format in text json; do trueup check -c trueup.yaml -o $format; trueup status --state state -o $format; done
 hides of-this-test
+python3 "$here/secrets.py" "$work" > searched || fail "while it runs: $(cat searched)"
 kubectl apply -f manifests > kubectl 2>&1
 await "resolved" told status=resolved kind=Secret resolvedBy=other
 end_service
