@@ -89,6 +89,21 @@ static tu_rc set_namespace(loader *l, tu_value *manifest, const tu_catalogue_kin
     return TU_OK;
 }
 
+/* Where the text of a line begins: what is wrong in its value stands under that key. */
+static int64_t column_of_line(const loader *l, tu_str file, int64_t line) {
+    const tu_tree_file key = {.path = file},
+                       *found = bsearch(&key, l->tree->files, l->tree->n, sizeof key, by_path);
+    if (!found || line < 1)
+        return 0;
+    const char *p = found->bytes.p, *end = p + found->bytes.n;
+    for (; line > 1 && p < end; p++)
+        line -= *p == '\n';
+    const char *text = p;
+    while (text < end && (*text == ' ' || *text == '\t'))
+        text++;
+    return text < end ? text - p + 1 : 0;
+}
+
 static tu_rc shape_problems(loader *l, const tu_object_id *id, tu_str file,
                             const tu_errors *errors) {
     _cleanup_(tu_buf_done) tu_buf reason = TU_BUF_INIT(8 * TU_KIB);
@@ -102,8 +117,9 @@ static tu_rc shape_problems(loader *l, const tu_object_id *id, tu_str file,
     }
     if (errors->n > 10)
         tu_buf_addf(&reason, "; and %zu more", errors->n - 10);
-    return add_problem(l, TU_VERDICT_INVALID, id, file, errors->items[0]->line,
-                       errors->items[0]->column, tu_buf_c(&reason));
+    int64_t line = errors->items[0]->line;
+    return add_problem(l, TU_VERDICT_INVALID, id, file, line, column_of_line(l, file, line),
+                       tu_buf_c(&reason));
 }
 
 static tu_rc add_object(loader *l, const tu_prepared *p) {
