@@ -27,14 +27,23 @@ static void add_red(page *p, const char *before, tu_str text) {
                 p->color ? "\033[0m" : "");
 }
 
-/* "12s", for how long ago; "never" where there is no time. */
+/* "12s", for how long ago; "no time" where there is no time. */
 static const char *age(const page *p, tu_str time, char room[32]) {
     int64_t us = 0;
     if (!tu_time_parse(time, &us))
-        return "never";
+        return "no time";
     int64_t ms = p->now_us > us ? (p->now_us - us) / 1000 : 0;
     tu_duration_format(ms >= 1000 ? ms - ms % 1000 : 0, room, 32);
     return room;
+}
+
+/* "asked 12s ago" or "never asked". */
+static void add_ago(page *p, const char *verb, tu_str time) {
+    char room[32];
+    if (time.n)
+        tu_buf_addf(p->out, "%s %s ago\n", verb, age(p, time, room));
+    else
+        tu_buf_addf(p->out, "never %s\n", verb);
 }
 
 static void add_problem(page *p, const tu_value *of) {
@@ -64,11 +73,10 @@ static void add_sources(page *p) {
     tu_buf_add_c(p->out, "\nSources\n");
     for (size_t i = 0; i < tu_value_count(list); i++) {
         const tu_value *s = tu_value_at(list, i);
-        char room[32];
-        tu_buf_addf(p->out, "  %-20.*s %-12.*s %.*s  asked %s ago\n",
-                    TU_P(tu_value_get_string(s, "name")), TU_P(tu_value_get_string(s, "plugin")),
-                    TU_P(shortened(tu_value_get_string(s, "revision"))),
-                    age(p, tu_value_get_string(s, "checked"), room));
+        tu_buf_addf(p->out, "  %-20.*s %-12.*s %.*s  ", TU_P(tu_value_get_string(s, "name")),
+                    TU_P(tu_value_get_string(s, "plugin")),
+                    TU_P(shortened(tu_value_get_string(s, "revision"))));
+        add_ago(p, "asked", tu_value_get_string(s, "checked"));
         add_problem(p, s);
     }
 }
@@ -78,12 +86,11 @@ static void add_targets(page *p) {
     tu_buf_add_c(p->out, "\nTargets\n");
     for (size_t i = 0; i < tu_value_count(list); i++) {
         const tu_value *t = tu_value_at(list, i);
-        char room[32];
         bool watching = tu_value_boolean(tu_value_get(t, "watching"), false);
-        tu_buf_addf(p->out, "  %-20.*s %-12.*s %.*s  %s, known %s ago\n",
-                    TU_P(tu_value_get_string(t, "name")), TU_P(tu_value_get_string(t, "plugin")),
-                    TU_P(tu_value_get_string(t, "endpoint")), watching ? "watched" : "not watched",
-                    age(p, tu_value_get_string(t, "current"), room));
+        tu_buf_addf(p->out, "  %-20.*s %-12.*s %.*s  %s, ", TU_P(tu_value_get_string(t, "name")),
+                    TU_P(tu_value_get_string(t, "plugin")),
+                    TU_P(tu_value_get_string(t, "endpoint")), watching ? "watched" : "not watched");
+        add_ago(p, "known", tu_value_get_string(t, "current"));
         add_problem(p, t);
     }
 }
