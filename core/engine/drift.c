@@ -182,6 +182,7 @@ static tu_str detail_json(tu_arena *a, const tu_finding *f, const char *text) {
 
 static const tu_object_id nothing;
 
+/* action: a literal; the store's thread reads it. */
 static void add_audit(record_job *j, const char *action, const tu_finding *f, const char *text) {
     j->audits[j->audit_count++] =
         (tu_audit){.actor = TU_S("trueup"),
@@ -231,11 +232,9 @@ static void record(open_drift *d, const char *kind, bool tell, const char *by) {
                           .updated_ms = now,
                           .resolved_ms = resolved ? now : 0,
                           .resolved_by = by ? tu_str_c(by) : (tu_str){0}};
-    char action[32];
-    snprintf(action, sizeof action, "drift.%s",
-             resolved                      ? "resolved"
-             : strcmp(kind, "firing") == 0 ? "opened"
-                                           : "updated");
+    const char *action = resolved                      ? "drift.resolved"
+                         : strcmp(kind, "firing") == 0 ? "drift.opened"
+                                                       : "drift.updated";
     add_audit(j, action, f, by);
     if (resolved && by && strcmp(by, "trueup") == 0)
         add_audit(j, "heal.applied", f, NULL);

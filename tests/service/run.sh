@@ -135,7 +135,9 @@ an_edit_is_noticed_told_and_healed_once_the_rule_heals() {
         status_is 's["rules"][0]["open"][0]["told"] and s["rules"][0]["summary"]["drifted"] == 1' &&
         configure heal && await '[ "$(got resolved)" = 1 ]' && grep -q 'colour: blue' live/cart.yaml &&
         [ "$(told healed)" = 1 ] && [ "$(got update)" = 0 ] && [ "$(got firing)" = 1 ] &&
-        grep -q '"resolvedBy":"trueup"' received && stop && python3 "$here/ask.py" paired .
+        grep -q '"resolvedBy":"trueup"' received && stop && python3 "$here/ask.py" paired . &&
+        [ "$(sqlite3 state/trueup.db 'SELECT action FROM audit ORDER BY n' | grep -v drift.updated | tr '\n' ' ')" = \
+            'drift.opened drift.resolved heal.applied ' ]
 }
 
 a_broken_configuration_is_refused_and_the_old_one_stays() {
