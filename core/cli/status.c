@@ -105,6 +105,8 @@ static void add_summary(page *p, const tu_value *summary) {
         if (tu_verdict_parse(m->key, &verdict)) {
             p->drift |= n > 0 && tu_verdict_is_drift(verdict);
             p->trouble |= n > 0 && verdict == TU_VERDICT_UNKNOWN;
+        } else if (tu_str_is(m->key, "pending")) { /* not looked at yet is not in sync */
+            p->trouble |= n > 0;
         }
         if (n == 0)
             continue;

@@ -96,7 +96,8 @@ const tu_command tu_commands[] = {
      "what the running service knows",
      "Asks the service over its unix socket.\n"
      "\n"
-     "Exit codes: 0 in sync, 1 drift, 3 no service answers, 4 something is unknown or has a "
+     "Exit codes: 0 in sync, 1 drift, 3 no service answers, 4 something is unknown, not looked at "
+     "yet or has a "
      "problem.\n",
      {{"trueup status", "sources, targets, rules, deliveries"},
       {"trueup status -o json", "the same for programs"}},

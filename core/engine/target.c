@@ -348,6 +348,28 @@ static tu_rc on_watched(void *arg, uint32_t record, uint32_t index, const tu_val
     return tu_observer_record(&w->o.observer, record, index, meta, body);
 }
 
+/* A watch that ended as a whole: nothing is known to be current until one of its scopes is again,
+ * which takes the words back (scope_done). */
+typedef struct ended_job {
+    tu_job job;
+    target_state *t;
+    tu_error *why;
+} ended_job;
+
+static void ended_done(tu_job *job) {
+    ended_job *j = (ended_job *)job;
+    if (!service_is_stopping(j->t->s))
+        condition_set(j->t->s, &j->t->problem, "target", j->t->use->name.p, tu_error_text(j->why));
+    tu_error_free(j->why);
+    free(j);
+}
+
+static void post_ended(target_state *t, tu_error *why) {
+    ended_job *j = tu_xcalloc(1, sizeof *j);
+    *j = (ended_job){.job.done = ended_done, .t = t, .why = why};
+    tu_inbox_post(t->s->inbox, &j->job);
+}
+
 static void *watch(void *arg) {
     watching *w = arg;
     for (unsigned failures = 0; !tu_cancel_fired(w->cancel); failures++) {
@@ -362,6 +384,7 @@ static void *watch(void *arg) {
             break;
         tu_log(TU_LOG_WARN, "watching a target ended, beginning again", "target", w->t->use->name.p,
                "error", tu_error_text(why), NULL);
+        post_ended(w->t, TU_TAKE(why));
         tu_cancel_wait(w->cancel, 1000u << (failures < 5 ? failures : 5));
     }
     free(w->listing);
