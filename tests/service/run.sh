@@ -397,6 +397,24 @@ a_revision_that_cannot_be_loaded_leaves_the_earlier_one_in_force() {
         object cart red | put live/cart.yaml && await 'grep -q blue live/cart.yaml' && stop
 }
 
+# many FOLDER: 6000 objects of a namespace of that name, all red
+many() {
+    mkdir -p "repo/$1" && awk -v ns="$1" 'BEGIN { for (i = 0; i < 6000; i++)
+        printf "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: n%d, namespace: %s}\ndata: {colour: red}\n", i, ns }' \
+        >"repo/$1/all.yaml" && cp "repo/$1/all.yaml" "live/$1.yaml"
+}
+# More than the inbox holds; and the second rule's set begins the watch anew while the first lists.
+two_rules_of_thousands_of_objects_share_a_target() {
+    git init -q -b main repo && mkdir -p live && many manifests && many others && commit && configure audit &&
+        { echo ---; awk '/^kind: Rule/ {on = 1; print "apiVersion: trueup.dev/v1"} on && /^---/ {exit} on' trueup.yaml |
+            sed -e 's/name: shop}/name: second}/' -e 's/path: manifests/path: others/'; } >>trueup.yaml && start &&
+        await "status_is 'all(r[\"summary\"][\"in-sync\"] == 6000 for r in s[\"rules\"]) and len(s[\"rules\"]) == 2'" &&
+        sed 's/red/blue/' live/others.yaml | put live/others.yaml && kill -TERM "$service" && wait "$service"
+    result=$?
+    service=''
+    return $result
+}
+
 fifty_reloads_leave_everything_as_it_was() {
     begin audit && object cart red | put live/cart.yaml && await '[ "$(got firing)" = 1 ]' && turns=1
     while [ $turns -lt "${CASES_FAST:-50}" ]; do
