@@ -134,7 +134,8 @@ static void *serve(void *arg) {
         else if (a->fault == FAULT_ENDLESS)
             snprintf(text + n, sizeof(text) - n, "\r\n");
         else
-            snprintf(text + n, sizeof(text) - n, "Content-Length: %zu\r\n\r\n", strlen(a->body));
+            snprintf(text + n, sizeof(text) - n, "Content-Length: %zu\r\n\r\n",
+                     strlen(a->body) + (a->fault == FAULT_HANG)); /* what hangs is never whole */
         if (send_all(c.fd, text, strlen(text)))
             send_body(c.server, c.fd, a);
     }
