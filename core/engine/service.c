@@ -520,7 +520,6 @@ tu_rc tu_service_run(const tu_service_options *o, tu_errors *errors) {
                 turn(&u, session);
         }
         status_close(&u.status, &u.loop);
-        unlink(u.socket);
         free(u.socket);
         free(state);
         stop_runner(&u);

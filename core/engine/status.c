@@ -235,8 +235,45 @@ static void on_connection(uv_stream_t *server, int status) {
         close_client(c);
 }
 
+/* True when somebody listens there. */
+static bool is_answered(const struct sockaddr_un *address) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool answered = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) == 0;
+    if (fd >= 0)
+        close(fd);
+    return answered;
+}
+
+/* Takes away the socket of a service that was killed, and nothing else. */
+static tu_rc make_room(const char *path, tu_error **error) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat st;
+    if (strlen(path) >= sizeof address.sun_path)
+        return tu_error_set(error, TU_EINVALID,
+                            "the control socket %s: longer than a socket's path may be (%zu "
+                            "bytes); name a shorter one with --socket",
+                            path, sizeof address.sun_path - 1);
+    if (lstat(path, &st) != 0)
+        return TU_OK; /* if it is another failure than absence, binding will say which */
+    if (!S_ISSOCK(st.st_mode))
+        return tu_error_set(error, TU_EINVALID,
+                            "the control socket %s: a file that is no socket stands there; move it "
+                            "away, or name another with --socket",
+                            path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    if (is_answered(&address))
+        return tu_error_set(error, TU_ECONFLICT,
+                            "the control socket %s: another service answers there; name another "
+                            "with --socket",
+                            path);
+    unlink(path);
+    return TU_OK;
+}
+
 tu_rc status_open(status_server *x, uv_loop_t *loop, const char *path, tu_error **error) {
-    unlink(path); /* the store's lock says that no other service of this state directory runs */
+    tu_rc room = make_room(path, error);
+    if (room != TU_OK)
+        return room;
     uv_pipe_init(loop, &x->pipe, 0);
     x->pipe.data = x;
     x->open = true;

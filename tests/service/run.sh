@@ -278,6 +278,17 @@ a_second_service_with_the_same_state_names_the_first() {
     status_is 's["rules"][0]["summary"]["in-sync"] == 2' && stop
 }
 
+a_control_socket_takes_the_place_of_nothing_but_a_dead_one() {
+    begin audit && echo precious >file && mkdir other || return 1
+    for socket in file state/trueup.sock "$(printf 'long%0120d' 0)"; do
+        "$TRUEUP" run -c trueup.yaml --state other --socket "$socket" >second 2>&1
+        code=$?
+        [ $code = 2 ] || [ $code = 3 ] || fail "exit code $code for $socket" || return 1
+        grep -q 'control socket' second || fail "$(cat second)" || return 1
+    done
+    grep -q precious file && status_is 's["pid"]' && crash && [ -S state/trueup.sock ] && start && stop
+}
+
 a_state_of_a_newer_version_is_left_alone() {
     begin audit && stop && sqlite3 state/trueup.db 'PRAGMA user_version = 99' && cp state/trueup.db before || return 1
     "$TRUEUP" run -c trueup.yaml --state state >second 2>&1 && return 1
