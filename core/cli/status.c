@@ -163,7 +163,8 @@ static void add_deliveries(page *p) {
                 (long long)tu_value_integer(tu_value_get(d, "dead"), 0));
 }
 
-static int show(const tu_cli *cli, const tu_value *status) {
+/* For people, or the answer as it is; the exit code is the same. */
+static int show(const tu_cli *cli, const tu_buf *answer, const tu_value *status) {
     tu_buf out = TU_BUF_INIT(STATUS_BYTES);
     page p = {.out = &out, .status = status, .color = cli->color};
     char room[32];
@@ -183,7 +184,7 @@ static int show(const tu_cli *cli, const tu_value *status) {
     add_targets(&p);
     add_rules(&p);
     add_deliveries(&p);
-    int code = tu_cli_print(cli, &out,
+    int code = tu_cli_print(cli, cli->json ? answer : &out,
                             p.drift     ? TU_EXIT_DRIFT
                             : p.trouble ? TU_EXIT_PARTLY
                                         : TU_EXIT_OK);
@@ -202,13 +203,16 @@ int tu_command_status(tu_cli *cli) {
     int code;
     tu_value *status = NULL;
     tu_rc rc = tu_status_ask(socket, "status", &answer, &error);
-    if (rc == TU_OK && !cli->json)
+    if (rc == TU_OK)
         rc = tu_json_parse(&a, tu_buf_str(&answer), 0, NULL, &status, NULL, &error);
-    if (rc != TU_OK) {
+    if (rc != TU_OK && cli->json && answer.n) { /* larger than we read, but whole */
+        tu_error_free(error);
+        code = tu_cli_print(cli, &answer, TU_EXIT_PARTLY);
+    } else if (rc != TU_OK) {
         tu_cli_fail_with(cli, error);
         code = TU_EXIT_UNKNOWN;
     } else {
-        code = cli->json ? tu_cli_print(cli, &answer, TU_EXIT_OK) : show(cli, status);
+        code = show(cli, &answer, status);
     }
     tu_arena_done(&a);
     tu_buf_done(&answer);
