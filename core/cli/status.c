@@ -203,9 +203,10 @@ int tu_command_status(tu_cli *cli) {
     int code;
     tu_value *status = NULL;
     tu_rc rc = tu_status_ask(socket, "status", &answer, &error);
-    if (rc == TU_OK)
+    bool whole = rc == TU_OK;
+    if (whole)
         rc = tu_json_parse(&a, tu_buf_str(&answer), 0, NULL, &status, NULL, &error);
-    if (rc != TU_OK && cli->json && answer.n) { /* larger than we read, but whole */
+    if (rc != TU_OK && whole && cli->json) { /* larger than we read */
         tu_error_free(error);
         code = tu_cli_print(cli, &answer, TU_EXIT_PARTLY);
     } else if (rc != TU_OK) {
