@@ -152,6 +152,7 @@ typedef struct scopes {
 tu_rc scopes_read(tu_instance *i, tu_call *c, tu_str selector, scopes *ret);
 void scopes_done(scopes *s);
 bool scope_covers(const scope *s, const object *o);
+bool stands_twice(const snapshot *s, size_t k); /* does object k stand in another place too? */
 /* BEGIN, OBJECT..., END, or LOST. *ret_lost says which. */
 tu_rc scope_emit(tu_instance *i, tu_call *c, const scope *s, uint32_t index, const snapshot *now,
                  bool *ret_lost);

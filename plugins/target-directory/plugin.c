@@ -175,6 +175,12 @@ tu_rc scope_emit_lost(tu_instance *i, tu_call *c, uint32_t index, tu_rc class_, 
     return call_emit(i->host, c, TU_REC_LOST, index, meta, (tu_str){0});
 }
 
+bool stands_twice(const snapshot *s, size_t k) {
+    const object *const *o = s->objects;
+    return (k && strcmp(o[k - 1]->key, o[k]->key) == 0) ||
+           (k + 1 < s->n && strcmp(o[k + 1]->key, o[k]->key) == 0);
+}
+
 /* Where the kind is unsure, the objects that can be read are told all the same: only what is absent
  * stays unknown. Not those that stand twice: which one is live can't be told. */
 tu_rc scope_emit(tu_instance *i, tu_call *c, const scope *s, uint32_t index, const snapshot *now,
@@ -184,9 +190,7 @@ tu_rc scope_emit(tu_instance *i, tu_call *c, const scope *s, uint32_t index, con
     tu_rc rc = call_emit(i->host, c, TU_REC_BEGIN, index, cJSON_CreateObject(), (tu_str){0});
     for (size_t k = 0; k < now->n && rc == TU_OK; k++) {
         const object *o = now->objects[k];
-        bool twice = (k && strcmp(now->objects[k - 1]->key, o->key) == 0) ||
-                     (k + 1 < now->n && strcmp(now->objects[k + 1]->key, o->key) == 0);
-        if (!twice && scope_covers(s, o))
+        if (!stands_twice(now, k) && scope_covers(s, o))
             rc = i->host->emit(c, TU_REC_OBJECT, index, (tu_str){0}, manifest_str(o->live));
     }
     if (rc != TU_OK)

@@ -35,8 +35,9 @@ static tu_rc emit_gone(watcher *w, uint32_t index, const object *o) {
     return call_emit(w->i->host, w->c, TU_REC_GONE, index, meta, (tu_str){0});
 }
 
-/* Both lists are sorted by key. */
-static tu_rc emit_difference(watcher *w, uint32_t index, const snapshot *now) {
+/* Both lists are sorted by key. Where the scope isn't sure, what became readable or different is
+ * told all the same: one broken file hides no change in another. */
+static tu_rc emit_difference(watcher *w, uint32_t index, const snapshot *now, bool sure) {
     const scope *s = &w->scopes.items[index];
     tu_rc rc = TU_OK;
     size_t a = 0, b = 0;
@@ -44,9 +45,9 @@ static tu_rc emit_difference(watcher *w, uint32_t index, const snapshot *now) {
         const object *was = a < w->before.n ? w->before.objects[a] : NULL,
                      *is = b < now->n ? now->objects[b] : NULL;
         int order = !was ? 1 : !is ? -1 : strcmp(was->key, is->key);
-        if (order < 0 && scope_covers(s, was))
+        if (order < 0 && sure && scope_covers(s, was))
             rc = emit_gone(w, index, was);
-        else if (order >= 0 && scope_covers(s, is) &&
+        else if (order >= 0 && scope_covers(s, is) && (sure || !stands_twice(now, b)) &&
                  (order > 0 || strcmp(was->hash, is->hash) != 0))
             rc = w->i->host->emit(w->c, TU_REC_OBJECT, index, (tu_str){0}, manifest_str(is->live));
         a += order <= 0;
@@ -62,11 +63,13 @@ static tu_rc look_at_scope(watcher *w, uint32_t index, const snapshot *now, bool
     tu_rc rc = TU_OK;
     if (first || (w->lost[index] && !unsure)) {
         rc = scope_emit(w->i, w->c, s, index, now, &w->lost[index]);
-    } else if (unsure && !w->lost[index]) {
-        rc = scope_emit_lost(w->i, w->c, index, TU_EUNAVAILABLE, "unsure", text);
-        w->lost[index] = true;
-    } else if (!unsure) {
-        rc = emit_difference(w, index, now);
+    } else {
+        if (unsure && !w->lost[index]) {
+            rc = scope_emit_lost(w->i, w->c, index, TU_EUNAVAILABLE, "unsure", text);
+            w->lost[index] = true;
+        }
+        if (rc == TU_OK)
+            rc = emit_difference(w, index, now, !unsure);
     }
     if (rc == TU_OK && !w->lost[index])
         rc = call_emit(w->i->host, w->c, TU_REC_CURRENT, index, cJSON_CreateObject(), (tu_str){0});

@@ -327,6 +327,21 @@ a_rule_that_is_removed_or_off_resolves_what_it_told() {
         await '[ "$(got resolved)" = 3 ]' && stop && python3 "$here/ask.py" paired .
 }
 
+a_target_that_goes_away_is_a_problem_and_nothing_in_it_is_missing() {
+    begin heal && mv live gone && await "status_is 's[\"targets\"][0][\"problem\"] and s[\"targets\"][0][\"problemSince\"]'" &&
+        ! status >status.text && grep -q '      for ' status.text && [ ! -e live ] && mv gone live &&
+        await "status_is '\"problem\" not in s[\"targets\"][0]'" && object cart red | put live/cart.yaml &&
+        await 'grep -q blue live/cart.yaml' && await '[ "$(got resolved)" = 1 ]' && [ "$(told drift missing)" = 0 ] && stop
+}
+
+a_live_file_that_cannot_be_read_is_unknown_and_left_alone() {
+    begin heal && echo '{broken' | put live/cart.yaml &&
+        await "status_is '\"cart.yaml\" in s[\"targets\"][0][\"problem\"]'" &&
+        object menu red | put live/menu.yaml && await 'grep -q blue live/menu.yaml' && grep -q broken live/cart.yaml &&
+        [ "$(told drift missing)" = 0 ] && object cart blue | put live/cart.yaml &&
+        await "status_is 's[\"rules\"][0][\"summary\"][\"in-sync\"] == 2 and not s[\"targets\"][0].get(\"problem\")'" && stop
+}
+
 a_notifier_that_is_removed_stops_nothing() {
     begin audit && touch refuse && object cart red | put live/cart.yaml && await 'test -s received' && rm port && configure audit &&
         await "status_is 's[\"deliveries\"][\"dead\"] == 1 and s[\"deliveries\"][\"pending\"] == 0'" &&
