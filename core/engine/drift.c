@@ -308,7 +308,8 @@ static void update(open_drift *d, const tu_finding *f, uint64_t hash) {
     bool first = !d->told;
     d->told = true;
     d->from_git = false;
-    service_tell(d->rule->s, first ? "drift" : "update", d->rule, f, NULL);
+    /* Not f: it may have stood in the words of before (heal_failed). */
+    service_tell(d->rule->s, first ? "drift" : "update", d->rule, &d->finding, NULL);
     record(d, first ? "firing" : "update", true, NULL);
 }
 

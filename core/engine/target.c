@@ -7,6 +7,7 @@
  * by one scopes changed   -> the watch is begun anew with the new selector sightings from the
  * watch, a listing or a verification arrive as jobs on the engine thread and go to drift.c
  */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -22,6 +23,8 @@
 /* Healing waits this long for more to come, so that one commit's objects are applied in their
  * order. */
 #define HEAL_GATHER_MS 5
+/* What waits for an earlier stage looks again after this. */
+#define HEAL_WAIT_MS 20
 /* What couldn't be determined is looked at again after this long, then with growing pauses. */
 #define FIRST_LOOK_MS 5000
 
@@ -624,6 +627,34 @@ static int by_stage(const void *x, const void *y) {
     return (a->desired > b->desired) - (a->desired < b->desired);
 }
 
+/* Is the object's scope listed, or being listed? Of one that is lost nothing can be waited for. */
+static bool will_be_sighted(const target_state *t, const rule_state *r, size_t object) {
+    for (size_t i = 0; t->view && i < t->view->rule_count; i++)
+        if (t->view->rules[i].set == r->set)
+            return !t->scope_lost[t->view->rules[i].scope_of[object]];
+    return false;
+}
+
+/* The first stage of which something is still on its way here: not looked at, or found and not
+ * recorded yet. What belongs to a later one waits, or it would come before the namespace that it
+ * lives in. What was given to the worker is waited for there. */
+static int stage_to_wait_for(const target_state *t, const rule_state *r) {
+    int first = INT_MAX;
+    for (size_t i = 0; i < r->set->n; i++) {
+        if (r->verdicts[i] != VERDICT_PENDING || !will_be_sighted(t, r, i))
+            continue;
+        int stage = tu_heal_stage(r->set->objects[i].id.group, r->set->objects[i].id.kind);
+        first = stage < first ? stage : first;
+    }
+    for (size_t i = 0; i < r->open.n; i++) {
+        const open_drift *d = r->open.entries[i].value;
+        int stage = tu_heal_stage(d->finding.id.group, d->finding.id.kind);
+        if (!d->recorded && d->finding.action == TU_ACTION_HEAL && stage < first)
+            first = stage;
+    }
+    return first;
+}
+
 /* Everything that may be healed now goes to the worker, in order of stages; what must wait sets the
  * timer. */
 static void heal_due(uv_timer_t *timer) {
@@ -636,10 +667,14 @@ static void heal_due(uv_timer_t *timer) {
         rule_state *r = &s->rules[i];
         if (r->target != t || !r->set)
             continue;
+        int wait_for = stage_to_wait_for(t, r);
         for (size_t k = 0; k < r->open.n; k++) {
             open_drift *d = r->open.entries[k].value;
-            int64_t wait = -1;
-            if (!drift_may_heal(d, &wait)) {
+            int64_t wait = HEAL_WAIT_MS;
+            if (d->healing)
+                continue;
+            if (tu_heal_stage(d->finding.id.group, d->finding.id.kind) > wait_for ||
+                !drift_may_heal(d, &wait)) {
                 if (wait >= 0 && (next < 0 || wait < next))
                     next = wait;
                 continue;

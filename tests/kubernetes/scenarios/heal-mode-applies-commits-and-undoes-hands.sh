@@ -5,6 +5,7 @@ start_receiver
 configuration heal "  heal: {limit: {objects: 1000, per: 1m}}"
 serve
 await "the first revision is applied" in_sync
+! grep " failed " run.out > failures || fail "everything should have come after its namespace: $(cat failures)"
 forget
 replicas() { [ "$(kubectl -n "$ns" get deployment cart -o 'jsonpath={.spec.replicas}')" = "$1" ]; }
 # Scenario 1

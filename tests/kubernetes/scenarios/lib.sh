@@ -40,12 +40,15 @@ on_exit() {
 trap on_exit EXIT
 trap 'exit 130' INT TERM
 
+# A sanitizer's report, where trueup was built with one, fails the scenario.
+sound() { ! grep -qE 'Sanitizer|runtime error:' "$1" || { cp "$1" "$work/report"; fail "a sanitizer's report is in $work/report: $(grep -E 'SUMMARY|runtime error:' "$1" | head -3)"; }; }
 trueup() {
     calls=$((calls + 1))
     code=0
     "$build/trueup" "$@" > "$work/out" 2> "$work/err" < /dev/null || code=$?
     cp "$work/out" "$work/said/$calls.out"
     cp "$work/err" "$work/said/$calls.err"
+    sound "$work/err"
 }
 expect() {
     want=$1; shift
@@ -149,6 +152,7 @@ end_service() {
     code=0
     wait "$service" || code=$?
     service=
+    sound "$work/run.err"
     [ $code = 0 ] || fail "trueup run ended with $code"
 }
 in_sync() { status 'all(r["summary"]["objects"] == r["summary"]["in-sync"] for r in rules) and not any(r["open"] for r in rules)'; }
