@@ -18,6 +18,7 @@ cd "$work"
 HOME=$work/home XDG_CACHE_HOME=$work/cache XDG_STATE_HOME=$work/state-home TMPDIR=$work/tmp KUBECONFIG=$TRUEUP_KUBE_DIR/kubeconfig
 export HOME XDG_CACHE_HOME XDG_STATE_HOME TMPDIR KUBECONFIG
 export GIT_AUTHOR_NAME=test GIT_AUTHOR_EMAIL=test@shop.example GIT_COMMITTER_NAME=test GIT_COMMITTER_EMAIL=test@shop.example
+export TSAN_OPTIONS="suppressions=$here/tsan.supp ${TSAN_OPTIONS:-}"
 deadline=${TRUEUP_TEST_DEADLINE:-60}
 service= receiver= calls=0
 
