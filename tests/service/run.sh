@@ -78,7 +78,7 @@ spec: {plugin: ${SOURCE:-git}, config: {${SOURCE_CONFIG:-"url: $PWD/repo, branch
 apiVersion: trueup.dev/v1
 kind: Target
 metadata: {name: prod}
-spec: {plugin: directory, config: {path: $PWD/live}}
+spec: {plugin: directory, config: {path: $PWD/live${TARGET_CONFIG:-}}}
 ---
 apiVersion: trueup.dev/v1
 kind: Rule
@@ -205,6 +205,18 @@ the_same_object_twice_is_told_once_with_both_places() {
         object menu green >repo/manifests/menu.yaml && commit && await '[ "$(got firing)" = 2 ]' &&
         [ "$(got update)" = 0 ] && rm repo/manifests/again.yaml && object menu blue >repo/manifests/menu.yaml && commit &&
         await '[ "$(got resolved)" = 2 ]' && stop && python3 "$here/ask.py" paired .
+}
+
+a_kind_that_is_not_served_is_unknown_until_it_is() {
+    widget() { printf 'apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: %s, namespace: shop}\nspec: {size: 1}\n' "$1"; }
+    TARGET_CONFIG=', anyKind: false' && begin heal && widget wanted >repo/manifests/widget.yaml && commit &&
+        await "status_is 's[\"rules\"][0][\"summary\"][\"unknown\"] == 1 and s[\"rules\"][0][\"summary\"][\"in-sync\"] == 2'" &&
+        object cart red | put live/cart.yaml && await 'grep -q blue live/cart.yaml' && await '[ "$(got resolved)" = 1 ]' &&
+        widget wanted | put live/widget.yaml &&
+        await "status_is 's[\"rules\"][0][\"summary\"][\"in-sync\"] == 3'" && stop
+    result=$?
+    unset TARGET_CONFIG
+    return $result
 }
 
 a_folder_that_needs_kustomize_is_refused_by_that_name() {
