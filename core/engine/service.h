@@ -171,6 +171,8 @@ void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old);
 void target_verify(target_state *t, rule_state *r, const uint32_t *objects, size_t n);
 /* Something couldn't be determined: the next full pass comes sooner. */
 void target_look_later(rule_state *r);
+/* Can't the object be seen now? (Its kind can't be listed: denied, or the target doesn't answer.) */
+bool target_has_lost(const target_state *t, const rule_state *r, size_t object);
 void target_heal_soon(target_state *t, int64_t delay_ms);
 
 /* drift.c */

@@ -74,7 +74,9 @@ static void add_targets(tu_buf *b, const service *s) {
 static void add_summary(tu_buf *b, const rule_state *r) {
     size_t counts[TU_VERDICT_COUNT] = {0}, pending = 0;
     for (size_t i = 0; r->set && i < r->set->n; i++) {
-        if (r->verdicts[i] == VERDICT_PENDING)
+        if (r->verdicts[i] == VERDICT_PENDING && target_has_lost(r->target, r, i))
+            counts[TU_VERDICT_UNKNOWN]++;
+        else if (r->verdicts[i] == VERDICT_PENDING)
             pending++;
         else
             counts[r->verdicts[i]]++;

@@ -91,10 +91,18 @@ static void search_again(target_state *t) {
     discover_again(t, doublings < 4 ? 2000u << doublings : 30000);
 }
 
+static bool is_any_lost(const target_state *t) {
+    for (size_t i = 0; t->view && i < t->view->scope_count; i++)
+        if (t->scope_lost[i])
+            return true;
+    return false;
+}
+
 static void discovered(target_state *t, discover_job *j) {
     service *s = t->s;
     t->failures = 0;
-    condition_set(s, &t->problem, "target", t->use->name.p, NULL);
+    if (!is_any_lost(t))
+        condition_set(s, &t->problem, "target", t->use->name.p, NULL);
     bool again = t->catalogue != NULL;
     tu_catalogue_unref(t->catalogue);
     t->catalogue = TU_TAKE(j->catalogue);
@@ -202,15 +210,12 @@ static void scope_done(tu_job *job) {
         t->scope_lost[j->scope] = j->lost;
         if (j->listed)
             t->scope_listed[j->scope] = 1;
-        bool lost = false;
-        for (size_t i = 0; i < t->view->scope_count; i++)
-            lost |= t->scope_lost[i];
         if (j->lost) {
             const tu_scope *scope = &t->view->scopes[j->scope];
             char what[512];
             snprintf(what, sizeof what, "%.*s: %s", TU_P(scope->kind), j->text);
             condition_set(s, &t->problem, "target", t->use->name.p, what);
-        } else if (!lost) {
+        } else if (!is_any_lost(t)) {
             condition_set(s, &t->problem, "target", t->use->name.p, NULL);
             t->current_ms = tu_clock_wall(&s->clock);
         }
@@ -627,11 +632,10 @@ static int by_stage(const void *x, const void *y) {
     return (a->desired > b->desired) - (a->desired < b->desired);
 }
 
-/* Is the object's scope listed, or being listed? Of one that is lost nothing can be waited for. */
-static bool will_be_sighted(const target_state *t, const rule_state *r, size_t object) {
+bool target_has_lost(const target_state *t, const rule_state *r, size_t object) {
     for (size_t i = 0; t->view && i < t->view->rule_count; i++)
         if (t->view->rules[i].set == r->set)
-            return !t->scope_lost[t->view->rules[i].scope_of[object]];
+            return t->scope_lost[t->view->rules[i].scope_of[object]];
     return false;
 }
 
@@ -641,7 +645,7 @@ static bool will_be_sighted(const target_state *t, const rule_state *r, size_t o
 static int stage_to_wait_for(const target_state *t, const rule_state *r) {
     int first = INT_MAX;
     for (size_t i = 0; i < r->set->n; i++) {
-        if (r->verdicts[i] != VERDICT_PENDING || !will_be_sighted(t, r, i))
+        if (r->verdicts[i] != VERDICT_PENDING || target_has_lost(t, r, i))
             continue;
         int stage = tu_heal_stage(r->set->objects[i].id.group, r->set->objects[i].id.kind);
         first = stage < first ? stage : first;
