@@ -7,13 +7,14 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 build=${TRUEUP_BUILD_DIR:-$here/../../build/dev}
 TRUEUP=$build/trueup
-for tool in git python3 sqlite3; do
+for tool in git python3; do
     command -v $tool >/dev/null || { echo "1..0 # SKIP there is no $tool"; exit 77; }
 done
 [ -x "$TRUEUP" ] || { echo "1..0 # SKIP there is no $TRUEUP"; exit 77; }
 TRUEUP_PLUGIN_PATH=${TRUEUP_PLUGIN_PATH:-$build/plugins}
 export TRUEUP_PLUGIN_PATH
 unset KUBECONFIG XDG_STATE_HOME XDG_CACHE_HOME XDG_CONFIG_HOME STATE_DIRECTORY NO_COLOR NOTIFY_SOCKET
+export TSAN_OPTIONS="suppressions=$here/tsan.supp ${TSAN_OPTIONS:-}"
 export TERM=dumb LC_ALL=C TZ=UTC GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
 export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.com GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@example.com
 
@@ -49,6 +50,13 @@ got() { [ -f received ] && awk -F'\t' '$2 == 200' received | grep "\"event\":\"$
 status() { "$TRUEUP" status --state state "$@"; }
 # status_is EXPRESSION: of `s`, the status as JSON
 status_is() { status -o json | python3 "$here/ask.py" status "$1"; }
+
+# sql FILE STATEMENT: python's SQLite, so that no program of its own is needed
+sql() {
+    python3 -c 'import sqlite3, sys
+d = sqlite3.connect(sys.argv[1], isolation_level=None)
+for row in d.execute(sys.argv[2]): print(*row)' "$@"
+}
 
 object() { # object NAME COLOUR
     printf 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: %s\n  namespace: shop\ndata:\n  colour: %s\n' "$1" "$2"
@@ -136,7 +144,7 @@ an_edit_is_noticed_told_and_healed_once_the_rule_heals() {
         configure heal && await '[ "$(got resolved)" = 1 ]' && grep -q 'colour: blue' live/cart.yaml &&
         [ "$(told healed)" = 1 ] && [ "$(got update)" = 0 ] && [ "$(got firing)" = 1 ] &&
         grep -q '"resolvedBy":"trueup"' received && stop && python3 "$here/ask.py" paired . &&
-        [ "$(sqlite3 state/trueup.db 'SELECT action FROM audit ORDER BY n' | grep -v drift.updated | tr '\n' ' ')" = \
+        [ "$(sql state/trueup.db 'SELECT action FROM audit ORDER BY n' | grep -v drift.updated | tr '\n' ' ')" = \
             'drift.opened drift.resolved heal.applied ' ]
 }
 
@@ -267,9 +275,9 @@ nothing_is_lost_when_it_is_killed_again_and_again() {
     for name in cart menu; do object $name blue | put live/$name.yaml; done
     await "status_is 's[\"rules\"][0][\"summary\"][\"in-sync\"] == 2 and not s[\"rules\"][0][\"open\"] and s[\"deliveries\"][\"pending\"] == 0'" &&
         stop && python3 "$here/ask.py" paired . && [ -s received ] &&
-        [ "$(sqlite3 state/trueup.db "SELECT count(*) FROM drift WHERE state <> 'resolved'")" = 0 ] &&
-        [ "$(sqlite3 state/trueup.db 'PRAGMA integrity_check')" = ok ] &&
-        [ "$(sqlite3 state/trueup.db "SELECT count(*) FROM drift AS a JOIN drift AS b ON a.name = b.name AND a.id < b.id
+        [ "$(sql state/trueup.db "SELECT count(*) FROM drift WHERE state <> 'resolved'")" = 0 ] &&
+        [ "$(sql state/trueup.db 'PRAGMA integrity_check')" = ok ] &&
+        [ "$(sql state/trueup.db "SELECT count(*) FROM drift AS a JOIN drift AS b ON a.name = b.name AND a.id < b.id
             AND b.opened_ms < a.resolved_ms")" = 0 ]
 }
 
@@ -302,7 +310,7 @@ a_control_socket_takes_the_place_of_nothing_but_a_dead_one() {
 }
 
 a_state_of_a_newer_version_is_left_alone() {
-    begin audit && stop && sqlite3 state/trueup.db 'PRAGMA user_version = 99' && cp state/trueup.db before || return 1
+    begin audit && stop && sql state/trueup.db 'PRAGMA user_version = 99' && cp state/trueup.db before || return 1
     "$TRUEUP" run -c trueup.yaml --state state >second 2>&1 && return 1
     grep -q newer second && cmp state/trueup.db before
 }
