@@ -1,8 +1,8 @@
 /*
  * desired/desired.h: source -> tree -> render -> objects: the desired set.
  *
- * Pure of plugins it is not: it calls the source and the renderer that it is given, on the caller's
- * thread. What comes out is immutable and reference-counted, so that watch threads judge against it
+ * Loading calls the source and the renderer that it is given, on the caller's thread, and blocks.
+ * What comes out is immutable and reference-counted, so that watch threads judge against it
  * while a newer one is being made.
  *
  * One file's mistake is that file's: its objects are `invalid` findings at file:line:column, the
