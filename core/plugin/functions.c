@@ -9,7 +9,8 @@
 #include "plugin/internal.h"
 
 #define R(record) (UINT64_C(1) << (record))
-#define LISTING (R(TU_REC_BEGIN) | R(TU_REC_OBJECT) | R(TU_REC_END) | R(TU_REC_LOST))
+#define LISTING                                                                                    \
+    (R(TU_REC_BEGIN) | R(TU_REC_OBJECT) | R(TU_REC_END) | R(TU_REC_LOST) | R(TU_REC_ENVIRONMENT))
 #define ANY R(TU_REC_PROGRESS)
 
 const tu_function_info tu_function_table[TU_FN_COUNT] = {

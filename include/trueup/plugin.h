@@ -91,14 +91,18 @@ typedef int32_t tu_rc;
  *   TU_REC_PROBLEM      render.render       {"file","line","column","code","message"}    -
  *                                           a file that can't be rendered; the others go on
  *   TU_REC_SKIPPED      render.render       {"files": n}: files that are no manifests    -
- *   TU_REC_INFO         target.discover     {"endpoint","version","defaultNamespace","ownership":bool}  -
+ *   TU_REC_INFO         target.discover     {"endpoint","version","defaultNamespace","ownership":bool,
+ *                                            "metadata":bool}                             -
+ *                                           metadata: list and watch can leave out all but an object's metadata
  *   TU_REC_KIND         target.discover     {"group","version","kind","resource","namespaced":bool,
  *                                            "verbs":[...],"hash"}                        -
  *                                           group and kind "*": any other kind is welcome too
  *   TU_REC_STALE_GROUP  target.discover     {"group","version","message"}: a group that couldn't be asked -
  *   TU_REC_DESCRIPTION  target.describe     {}                                           a kind description (below)
  *   TU_REC_BEGIN        target.list, watch  {}: a complete listing of scope `index` begins   -
- *   TU_REC_OBJECT       list, watch, get    -  `index` = scope; the object is there now  the live object, JSON
+ *   TU_REC_OBJECT       list, watch, get    empty, or {"partial":true}                   the live object, JSON
+ *                                           `index` = scope; the object is there now. partial: the body has nothing
+ *                                           but its metadata (apiVersion and kind are welcome); never from get
  *   TU_REC_GONE         watch               {"namespace","name","uid"}  `index` = scope  -
  *   TU_REC_END          list, watch         {}: the listing of scope `index` is complete: what was not
  *                                           emitted since TU_REC_BEGIN is not there       -
@@ -107,6 +111,10 @@ typedef int32_t tu_rc;
  *                                           others weren't emitted proves nothing. In watch the plugin goes on
  *                                           trying and begins a new listing.              -
  *   TU_REC_CURRENT      watch               {}: scope `index` is known to be up to date at this moment -
+ *   TU_REC_ENVIRONMENT  list, watch         {"hash"}: of all that changes objects without anybody writing them:
+ *                                           defaults, admission, definitions. Only where the selector asks. list:
+ *                                           once, at any moment. watch: at the beginning and whenever it
+ *                                           is another one. Never emitted: nothing is known of it. -
  *   TU_REC_RESULT       apply, patch        {"created":bool}                             the object as it stands after
  *                                                                                        (dry run: as it would stand)
  *   TU_REC_HEALTH       target.health       {"status":"current|progressing|failed|unknown","reason","message"} -
@@ -130,6 +138,7 @@ typedef int32_t tu_rc;
 #define TU_REC_END 33u
 #define TU_REC_LOST 34u
 #define TU_REC_CURRENT 35u
+#define TU_REC_ENVIRONMENT 36u
 #define TU_REC_RESULT 40u
 #define TU_REC_HEALTH 41u
 #define TU_REC_DELIVERED 50u
@@ -210,7 +219,11 @@ typedef struct tu_renderer {
  *
  * identity: {"group","version","kind","namespace","name"}; namespace "" for what has none.
  *
- * selector: {"scopes":[{"group","version","kind","namespaces":["a","b"]}],"detail":"full"}; no namespaces: all.
+ * selector: {"scopes":[{"group","version","kind","namespaces":["a","b"]}],
+ *            "detail":"full|metadata","watchDetail":"full|metadata","environment":bool}
+ *        no namespaces: all. detail: of list, and of the listing that a watch begins with; watchDetail: of all that follows
+ *        in a watch, listings after a gap included; where one isn't given it is "full". "metadata" is a wish: what can't
+ *        be had so is emitted in full. environment: TU_REC_ENVIRONMENT is wanted.
  *
  * kind description: what comparing needs to know of a kind, as a graph of types:
  *   {"sensitive":["/data"],                              values to seal, with all below them: JSON pointers in which
