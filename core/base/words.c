@@ -14,8 +14,8 @@ static const char *const change_names[] = {"value", "removed",   "added",
 _Static_assert(sizeof change_names / sizeof *change_names == TU_CHANGE_COUNT,
                "a name for every kind of change");
 static const char *const confidence_names[] = {"", "observed", "proved", "confirmed"};
-static const char *const manager_class_names[] = {"unknown", "human", "controller", "gitops",
-                                                  "ours"};
+static const char *const manager_class_names[] = {"unknown", "human", "controller",
+                                                  "gitops",  "ours",  "legacy"};
 static const char *const action_names[] = {"ignore", "alert", "approve", "heal"};
 static const char *const severity_names[] = {"info", "warning", "critical"};
 

@@ -51,10 +51,12 @@ typedef enum {
     TU_MANAGER_HUMAN,
     TU_MANAGER_CONTROLLER,
     TU_MANAGER_GITOPS,
-    TU_MANAGER_OURS
+    TU_MANAGER_OURS,
+    TU_MANAGER_LEGACY /* no hand but what the target merged of several: before-first-apply,
+                         ancient-changes */
 } tu_manager_class;
-const char *
-tu_manager_class_name(tu_manager_class c); /* "unknown", "human", "controller", "gitops", "ours" */
+/* "unknown", "human", "controller", "gitops", "ours", "legacy" */
+const char *tu_manager_class_name(tu_manager_class c);
 
 typedef enum {
     TU_ACTION_IGNORE,

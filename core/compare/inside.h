@@ -148,7 +148,7 @@ typedef struct tu_bench { /* the table on which the object lies while it is judg
     const tu_manager_entry *ours; /* our Apply entry in the desired version; NULL: none */
     bool exact;                   /* our entry holds what we desire, and nothing else */
     uint8_t *appliers;            /* beside ownership.entries: TU_APPLIER_... */
-    tu_change_list changes, quiet;
+    tu_change_list changes, quiet, doubts;
     bool suspect; /* something was believed, or doubted, that a dry run would settle */
 } tu_bench;
 

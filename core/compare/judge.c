@@ -76,6 +76,17 @@ static void report_difference(tu_bench *b, const tu_step *place, const tu_value 
 
 /* ---- belief ---------------------------------------------------------------------------- */
 
+static void note_doubt(tu_bench *b, const tu_step *place, const tu_value *desired,
+                       const tu_value *live) {
+    b->suspect = true;
+    tu_change *c = tu_change_add(&b->doubts, place, live ? TU_CHANGE_VALUE : TU_CHANGE_REMOVED);
+    if (!c)
+        return;
+    c->desired = desired;
+    c->live = live;
+    c->line = desired ? desired->line : 0;
+}
+
 static void doubt(tu_bench *b, const tu_step *place, const tu_value *desired,
                   const tu_value *live) {
     const tu_path_set *held = b->ours ? tu_step_find(b->ours->fields, place) : NULL;
@@ -84,8 +95,8 @@ static void doubt(tu_bench *b, const tu_step *place, const tu_value *desired,
     const tu_manager_entry *other = live ? tu_other_at(&b->ownership, place) : NULL;
     if (other && !tu_is_applier(b, other))
         report_difference(b, place, desired, live);
-    else
-        b->suspect = b->suspect || !b->in->predicted;
+    else if (!b->in->predicted)
+        note_doubt(b, place, desired, live);
 }
 
 /* ---- the walk -------------------------------------------------------------------------- */
@@ -371,7 +382,7 @@ static tu_rc judge_present(tu_bench *b, tu_judgement *ret, tu_error **error) {
     walk(b, root, NULL);
     bool doubtful = b->suspect;
     bool held = compare_ownership(b);
-    if (!tu_find_additions(b) || b->changes.failed || b->quiet.failed)
+    if (!tu_find_additions(b) || b->changes.failed || b->quiet.failed || b->doubts.failed)
         return tu_error_memory(error);
     bool drifted = b->changes.n > 0;
     ret->verdict = drifted ? TU_VERDICT_DRIFTED : TU_VERDICT_IN_SYNC;
@@ -389,7 +400,7 @@ static tu_rc judge_present(tu_bench *b, tu_judgement *ret, tu_error **error) {
 tu_rc tu_judge(tu_arena *a, const tu_judge_input *in, tu_judgement *ret, tu_error **error) {
     tu_judgement j = {.confidence = TU_CONFIDENCE_OBSERVED};
     tu_bench b = {.arena = a, .in = in, .kind = in->desired->kind};
-    b.changes.arena = b.quiet.arena = a;
+    b.changes.arena = b.quiet.arena = b.doubts.arena = a;
     if (!tu_value_is(in->live, TU_MAP)) {
         j.verdict = TU_VERDICT_MISSING;
         *ret = j;
@@ -409,6 +420,8 @@ tu_rc tu_judge(tu_arena *a, const tu_judge_input *in, tu_judgement *ret, tu_erro
     j.change_count = b.changes.n;
     j.quiet = b.quiet.items;
     j.quiet_count = b.quiet.n;
+    j.doubts = b.doubts.items;
+    j.doubt_count = b.doubts.n;
     j.suspect = b.suspect;
     *ret = j;
     return TU_OK;

@@ -55,6 +55,11 @@ typedef struct tu_judgement {
         quiet; /* no drift unless a rule says so: additions by controllers and gitops tools, marks of tools, ownership lost while the value is right */
     size_t quiet_count;
     bool suspect; /* a dry run could say more */
+    /* Beside `changes`: every place that was believed to be right, and that only a dry run would
+     * prove, with its live value. What a dry run once explained can be recognised by path and value. */
+    tu_change *doubts;
+    size_t doubt_count;
+    tu_str onset; /* when the drift began; see tu_finding.onset */
     tu_str uid, resource_version;
 } tu_judgement;
 

@@ -58,7 +58,9 @@ static const char *const controllers[] = {
     "manager",
 };
 /* Their entries tell nothing about a hand: what they held is merged from several. */
-static const char *const nobody[] = {"before-first-apply", "ancient-changes", "unknown", ""};
+static const char *const legacy[] = {"before-first-apply", "ancient-changes"};
+/* Names that stand for the lack of one. */
+static const char *const nobody[] = {"unknown", ""};
 
 static bool is_in(const char *const *names, size_t n, tu_str manager) {
     for (size_t i = 0; i < n; i++) {
@@ -72,6 +74,8 @@ tu_manager_class tu_manager_classify(tu_str manager, tu_str operation, tu_str ou
     (void)operation; /* the same program writes in both ways: the hand is the same */
     if (our_manager.n && tu_str_eq(manager, our_manager))
         return TU_MANAGER_OURS;
+    if (is_in(legacy, COUNT(legacy), manager))
+        return TU_MANAGER_LEGACY;
     if (is_in(nobody, COUNT(nobody), manager))
         return TU_MANAGER_UNKNOWN;
     if (is_in(gitops, COUNT(gitops), manager))

@@ -97,7 +97,7 @@ static void check_path(tu_reader *r, const tu_value *item) {
 
 static void check_manager(tu_reader *r, const tu_value *item) {
     static const char *const classes[] = {"class:human", "class:controller", "class:gitops",
-                                          "class:unknown"};
+                                          "class:legacy", "class:unknown"};
     size_t n = sizeof classes / sizeof *classes;
     if (!tu_str_starts(item->string, "class:")) {
         check_word_glob(r, item);
@@ -109,7 +109,7 @@ static void check_manager(tu_reader *r, const tu_value *item) {
     }
     tu_error **e = tu_reader_error(r, item,
                                    "'%.*s' is no class of managers: there are class:human, "
-                                   "class:controller, class:gitops and class:unknown",
+                                   "class:controller, class:gitops, class:legacy and class:unknown",
                                    TU_P(item->string));
     const char *near = tu_suggest(item->string, classes, n);
     if (near)

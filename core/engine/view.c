@@ -129,6 +129,7 @@ tu_rc tu_view_judge(tu_arena *a, const tu_rule *rule, const tu_prepared *desired
                         .verdict = j.verdict,
                         .confidence = j.confidence,
                         .reason = j.reason,
+                        .onset = j.onset,
                         .file = desired->file,
                         .line = desired->line,
                         .column = desired->column,

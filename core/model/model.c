@@ -122,7 +122,8 @@ static bool keep_value(tu_arena *a, const tu_value **v) {
 static bool keep_change(tu_arena *a, tu_change *c) {
     return keep(a, &c->path) && keep_value(a, &c->desired) && keep_value(a, &c->live) &&
            keep(a, &c->owner.manager) && keep(a, &c->owner.operation) &&
-           keep(a, &c->owner.subresource) && keep(a, &c->owner.time) && keep(a, &c->entry);
+           keep(a, &c->owner.subresource) && keep(a, &c->owner.time) && keep(a, &c->note) &&
+           keep(a, &c->entry);
 }
 
 tu_finding *tu_finding_copy(tu_arena *a, const tu_finding *f) {
@@ -132,8 +133,8 @@ tu_finding *tu_finding_copy(tu_arena *a, const tu_finding *f) {
     *copy = *f;
     copy->changes = tu_arena_alloc(a, f->change_count * sizeof *copy->changes);
     if (copy->changes == NULL || !keep_id(a, &copy->id) || !keep(a, &copy->reason) ||
-        !keep(a, &copy->file) || !keep(a, &copy->entry) || !keep(a, &copy->uid) ||
-        !keep(a, &copy->resource_version))
+        !keep(a, &copy->onset) || !keep(a, &copy->file) || !keep(a, &copy->entry) ||
+        !keep(a, &copy->uid) || !keep(a, &copy->resource_version))
         return NULL;
     for (size_t i = 0; i < f->change_count; i++) {
         copy->changes[i] = f->changes[i];

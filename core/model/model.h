@@ -41,6 +41,8 @@ typedef struct tu_change {
     const tu_value *live;    /* NULL where nothing is there (removed) */
     uint32_t line;           /* in the manifest; 0: none */
     tu_owner owner;
+    tu_str note; /* a stable word, perhaps with ": text": "default", "cosmetic", "kept-by: X"; the
+                    words stand in compare/judge.h. Empty when there is nothing to say */
     /* Filled in by rules/decide: */
     tu_action action;
     tu_severity severity;
@@ -52,8 +54,10 @@ typedef struct tu_finding {
     tu_object_id id;
     tu_verdict verdict;
     tu_confidence confidence;
-    tu_str reason; /* a stable word and text: "immutable-field: spec.selector ..."; empty when there
+    tu_str reason; /* a stable word and text: "immutable: spec.selector ..."; empty when there
                       is nothing to say */
+    tu_str onset;  /* when the drift began, RFC 3339, as far as the target recorded it; empty when
+                      that isn't known (compare/judge.h) */
     tu_str file;   /* the manifest, relative to the source's root; empty for unmanaged objects */
     uint32_t line, column;
     tu_change *changes;

@@ -53,6 +53,7 @@ static void add_change(tu_buf *out, const tu_change *c) {
     add_word(out, ",", "action", tu_action_name(c->action));
     add_word(out, ",", "severity", tu_severity_name(c->severity));
     add_text(out, ",", "entry", c->entry);
+    add_text(out, ",", "note", c->note);
     tu_buf_add_byte(out, '}');
 }
 
@@ -66,6 +67,7 @@ static void add_finding(tu_buf *out, const tu_finding *f) {
     add_word(out, ",", "verdict", tu_verdict_name(f->verdict));
     add_word(out, ",", "confidence", tu_confidence_name(f->confidence));
     add_text(out, ",", "reason", f->reason);
+    add_text(out, ",", "onset", f->onset);
     add_text(out, ",", "file", f->file);
     tu_buf_addf(out, ",\"line\":%u,\"changes\":[", f->line);
     for (size_t i = 0; i < f->change_count; i++) {

@@ -271,7 +271,7 @@ static void every_key_arrives(void **state) {
     assert_int_equal(e->paths.n, 2);
     assert_int_equal(e->changes, (1u << TU_CHANGE_COUNT) - 1);
     assert_int_equal(e->verdicts, ((1u << TU_VERDICT_COUNT) - 1) & ~(1u << TU_VERDICT_IN_SYNC));
-    assert_int_equal(e->managers.n, 5);
+    assert_int_equal(e->managers.n, 6);
     assert_int_equal(e->within_count, 1);
     assert_int_equal(e->action, TU_ACTION_APPROVE);
     ASSERT_STR(e->reason, "because");

@@ -234,8 +234,8 @@ static void managers_are_classed_by_their_names(void **state) {
         {"helm-controller", TU_MANAGER_GITOPS},
         {"configsync.gke.io", TU_MANAGER_GITOPS},
         {"helm", TU_MANAGER_UNKNOWN},
-        {"before-first-apply", TU_MANAGER_UNKNOWN},
-        {"ancient-changes", TU_MANAGER_UNKNOWN},
+        {"before-first-apply", TU_MANAGER_LEGACY},
+        {"ancient-changes", TU_MANAGER_LEGACY},
         {"my-script", TU_MANAGER_UNKNOWN},
         {"", TU_MANAGER_UNKNOWN},
     };

@@ -51,7 +51,7 @@ static tu_value *sealed_or_plain(tu_arena *a, const tu_value *v) {
 }
 
 static tu_manager_class class_of(tu_str s) {
-    for (int i = TU_MANAGER_UNKNOWN; i <= TU_MANAGER_OURS; i++) {
+    for (int i = TU_MANAGER_UNKNOWN; i <= TU_MANAGER_LEGACY; i++) {
         if (tu_str_is(s, tu_manager_class_name((tu_manager_class)i)))
             return (tu_manager_class)i;
     }
@@ -231,10 +231,10 @@ static void the_json_has_the_documented_keys_in_their_order(void **state) {
     ASSERT_KEYS(at(rule, "source"), "name", "revision");
     const cJSON *object = cJSON_GetArrayItem(at(rule, "objects"), 4);
     ASSERT_KEYS(object, "group", "version", "kind", "namespace", "name", "verdict", "confidence",
-                "reason", "file", "line", "changes");
+                "reason", "onset", "file", "line", "changes");
     const cJSON *changes = at(object, "changes");
     ASSERT_KEYS(cJSON_GetArrayItem(changes, 0), "path", "change", "desired", "live", "line",
-                "owner", "action", "severity", "entry");
+                "owner", "action", "severity", "entry", "note");
     ASSERT_KEYS(at(cJSON_GetArrayItem(changes, 0), "owner"), "manager", "operation", "subresource",
                 "time", "class");
     cJSON_Delete(json);
