@@ -5,6 +5,9 @@
  * What comes out is immutable and reference-counted, so that watch threads judge against it
  * while a newer one is being made.
  *
+ * An object is named by its number in the set, 0..n-1 in the order of identities. What it is, where
+ * it stands and its hash are at hand; the object itself is opened into an arena when it is needed.
+ *
  * One file's mistake is that file's: its objects are `invalid` findings at file:line:column, the
  * others go on. The same object twice: both are invalid, each naming the other's place.
  */
@@ -39,8 +42,8 @@ typedef struct tu_desired_set {
     tu_arena arena;
     uint32_t references; /* atomic */
     tu_str rule, source, revision;
-    tu_prepared *objects; /* sorted by id */
-    size_t n;
+    size_t n;              /* objects, sorted by id */
+    tu_prepared *unpacked; /* theirs; only for core/desired */
     tu_finding **problems; /* invalid and unknown ones: broken files, duplicates, unknown kinds */
     size_t problem_count;
     size_t skipped_files;
@@ -66,6 +69,18 @@ tu_rc tu_desired_resolve(tu_plugin_use *source, tu_cancel *cancel, char **ret_re
                          tu_error **error);
 tu_desired_set *tu_desired_ref(tu_desired_set *s);
 void tu_desired_unref(tu_desired_set *s); /* takes NULL */
-const tu_prepared *tu_desired_find(const tu_desired_set *s, const tu_object_id *id);
+
+/* The number of an object, by its identity (without version). */
+#define TU_DESIRED_NONE SIZE_MAX
+size_t tu_desired_find(const tu_desired_set *s, const tu_object_id *id);
+/* What is known of object i without opening it. Strings live as long as the set. */
+tu_object_id tu_desired_id(const tu_desired_set *s, size_t i);
+uint64_t tu_desired_hash(const tu_desired_set *s, size_t i); /* of its fields: tu_prepared.hash */
+tu_kind *tu_desired_kind(const tu_desired_set *s, size_t i); /* borrowed from the catalogue */
+/* A finding about it, with its place in the files and nothing else. */
+tu_finding tu_desired_finding(const tu_desired_set *s, size_t i, tu_verdict verdict);
+/* The object itself, to judge or to apply. It lives as long as both the arena and the set. */
+tu_rc tu_desired_open(const tu_desired_set *s, size_t i, tu_arena *a, tu_prepared *ret,
+                      tu_error **error);
 
 #endif

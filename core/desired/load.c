@@ -130,9 +130,9 @@ static tu_rc add_object(loader *l, const tu_prepared *p) {
                             TU_LIMIT_OBJECTS);
     if (s->n == l->object_capacity) {
         l->object_capacity = l->object_capacity ? 2 * l->object_capacity : 64;
-        s->objects = tu_xrealloc(s->objects, l->object_capacity * sizeof *s->objects);
+        s->unpacked = tu_xrealloc(s->unpacked, l->object_capacity * sizeof *s->unpacked);
     }
-    s->objects[s->n++] = *p;
+    s->unpacked[s->n++] = *p;
     return TU_OK;
 }
 
@@ -332,14 +332,14 @@ static tu_rc drop_duplicates(loader *l) {
     size_t kept = 0;
     for (size_t i = 0; i < s->n;) {
         size_t end = i + 1;
-        while (end < s->n && tu_object_id_equal(&s->objects[i].id, &s->objects[end].id))
+        while (end < s->n && tu_object_id_equal(&s->unpacked[i].id, &s->unpacked[end].id))
             end++;
         if (end == i + 1) {
-            s->objects[kept++] = s->objects[i];
+            s->unpacked[kept++] = s->unpacked[i];
         } else {
             for (size_t j = i; j < end; j++) {
-                const tu_prepared *p = &s->objects[j],
-                                  *other = &s->objects[j + 1 < end ? j + 1 : i];
+                const tu_prepared *p = &s->unpacked[j],
+                                  *other = &s->unpacked[j + 1 < end ? j + 1 : i];
                 _cleanup_(tu_buf_done) tu_buf reason = TU_BUF_INIT(4 * TU_KIB);
                 tu_buf_addf(&reason,
                             "duplicate: the same object also stands in %.*s:%u; remove one of them",
@@ -362,23 +362,47 @@ static void build_index(tu_desired_set *s) {
         s->slot_count *= 2;
     s->slots = tu_xcalloc(s->slot_count, sizeof *s->slots);
     for (size_t i = 0; i < s->n; i++) {
-        size_t at = tu_object_id_hash(&s->objects[i].id) & (s->slot_count - 1);
+        size_t at = tu_object_id_hash(&s->unpacked[i].id) & (s->slot_count - 1);
         while (s->slots[at])
             at = (at + 1) & (s->slot_count - 1);
         s->slots[at] = (uint32_t)i + 1;
     }
 }
 
-const tu_prepared *tu_desired_find(const tu_desired_set *s, const tu_object_id *id) {
+size_t tu_desired_find(const tu_desired_set *s, const tu_object_id *id) {
     if (!s->n)
-        return NULL;
+        return TU_DESIRED_NONE;
     size_t at = tu_object_id_hash(id) & (s->slot_count - 1);
-    for (; s->slots[at]; at = (at + 1) & (s->slot_count - 1)) {
-        const tu_prepared *p = &s->objects[s->slots[at] - 1];
-        if (tu_object_id_equal(&p->id, id))
-            return p;
-    }
-    return NULL;
+    for (; s->slots[at]; at = (at + 1) & (s->slot_count - 1))
+        if (tu_object_id_equal(&s->unpacked[s->slots[at] - 1].id, id))
+            return s->slots[at] - 1;
+    return TU_DESIRED_NONE;
+}
+
+tu_object_id tu_desired_id(const tu_desired_set *s, size_t i) {
+    return s->unpacked[i].id;
+}
+
+uint64_t tu_desired_hash(const tu_desired_set *s, size_t i) {
+    return s->unpacked[i].hash;
+}
+
+tu_kind *tu_desired_kind(const tu_desired_set *s, size_t i) {
+    return s->unpacked[i].kind;
+}
+
+tu_finding tu_desired_finding(const tu_desired_set *s, size_t i, tu_verdict verdict) {
+    const tu_prepared *p = &s->unpacked[i];
+    return (tu_finding){
+        .id = p->id, .verdict = verdict, .file = p->file, .line = p->line, .column = p->column};
+}
+
+tu_rc tu_desired_open(const tu_desired_set *s, size_t i, tu_arena *a, tu_prepared *ret,
+                      tu_error **error) {
+    (void)a;
+    (void)error;
+    *ret = s->unpacked[i];
+    return TU_OK;
 }
 
 tu_desired_set *tu_desired_ref(tu_desired_set *s) {
@@ -390,7 +414,7 @@ tu_desired_set *tu_desired_ref(tu_desired_set *s) {
 void tu_desired_unref(tu_desired_set *s) {
     if (!s || __atomic_sub_fetch(&s->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
-    free(s->objects);
+    free(s->unpacked);
     free(s->problems);
     free(s->slots);
     tu_catalogue_unref(s->catalogue);
@@ -500,7 +524,7 @@ tu_rc tu_desired_load(const tu_desired_input *in, tu_desired_set **ret, tu_error
     if (rc == TU_OK)
         rc = render(&l);
     if (rc == TU_OK && s->n) {
-        qsort(s->objects, s->n, sizeof *s->objects, by_id);
+        qsort(s->unpacked, s->n, sizeof *s->unpacked, by_id);
         rc = drop_duplicates(&l);
     }
     tu_tree_free(l.tree);

@@ -475,12 +475,12 @@ static bool is_told(const tu_finding *f) {
 }
 
 /* A dry run could say more: ask for one before anything is told. */
-static bool verify_first(rule_state *r, const tu_prepared *p, const tu_finding *f, bool suspect,
+static bool verify_first(rule_state *r, size_t object, const tu_finding *f, bool suspect,
                          sighting_origin origin) {
     if (!suspect || !r->rule->confirm || origin != BY_WATCH || f->verdict != TU_VERDICT_DRIFTED)
         return false;
-    uint32_t object = (uint32_t)(p - r->set->objects);
-    target_verify(r->target, r, &object, 1);
+    uint32_t number = (uint32_t)object;
+    target_verify(r->target, r, &number, 1);
     return true;
 }
 
@@ -522,8 +522,8 @@ static void sighted_first(rule_state *r, const char *key, const tu_finding *f, b
 
 void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_origin origin,
                    bool healed, const char *heal_error) {
-    const tu_prepared *p = tu_desired_find(r->set, &f->id);
-    if (!p)
+    size_t object = tu_desired_find(r->set, &f->id);
+    if (object == TU_DESIRED_NONE)
         return;
     _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
     drift_key(&key, f);
@@ -534,9 +534,9 @@ void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_or
         history_of(r, d->key)->look_again = true;
         return;
     }
-    if (verify_first(r, p, f, suspect, origin))
+    if (verify_first(r, object, f, suspect, origin))
         return;
-    uint8_t *verdict = &r->verdicts[p - r->set->objects];
+    uint8_t *verdict = &r->verdicts[object];
     bool from_git = *verdict == VERDICT_PENDING && r->loads > 1;
     if (origin == BY_HEAL && d && !take_outcome(d, f, healed, heal_error))
         return;
@@ -573,10 +573,10 @@ void drift_heal_ended(rule_state *r, const tu_object_id *id) {
         d->healing = false;
     if (h)
         h->look_again = false;
-    const tu_prepared *p = r->set ? tu_desired_find(r->set, id) : NULL;
-    if (p && look_again) {
-        uint32_t object = (uint32_t)(p - r->set->objects);
-        target_verify(r->target, r, &object, 1);
+    size_t object = r->set ? tu_desired_find(r->set, id) : TU_DESIRED_NONE;
+    if (object != TU_DESIRED_NONE && look_again) {
+        uint32_t number = (uint32_t)object;
+        target_verify(r->target, r, &number, 1);
     }
 }
 
@@ -599,7 +599,7 @@ static void judge_problem(rule_state *r, const char *key, const tu_finding *prob
 }
 
 static bool is_desired(const rule_state *r, const open_drift *d) {
-    return d->finding.id.name.n && tu_desired_find(r->set, &d->finding.id);
+    return d->finding.id.name.n && tu_desired_find(r->set, &d->finding.id) != TU_DESIRED_NONE;
 }
 
 /* One drift for each object or place: of the same object in two files the first names the second.

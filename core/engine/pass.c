@@ -140,13 +140,9 @@ static tu_rc load(pass *p, rule_pass *r, tu_desired_set **ret, tu_error **error)
 
 /* --- verifying -------------------------------------------------------------------------------- */
 
-static tu_finding *unknown(pass *p, const tu_prepared *d, tu_str reason) {
-    tu_finding f = {.id = d->id,
-                    .verdict = TU_VERDICT_UNKNOWN,
-                    .reason = reason,
-                    .file = d->file,
-                    .line = d->line,
-                    .column = d->column};
+static tu_finding *unknown(pass *p, const tu_desired_set *set, size_t object, tu_str reason) {
+    tu_finding f = tu_desired_finding(set, object, TU_VERDICT_UNKNOWN);
+    f.reason = reason;
     return tu_finding_copy(&p->report->arena, &f);
 }
 
@@ -158,9 +154,8 @@ static tu_rc verify_suspects(pass *p, rule_pass *r) {
     for (size_t i = 0; i < set->n && rc == TU_OK; i++) {
         if (!r->findings[i]) {
             tu_str lost = r->scope_lost[r->view->rules[0].scope_of[i]];
-            r->findings[i] =
-                unknown(p, &set->objects[i],
-                        lost.n ? lost : TU_S("the target did not say anything about it"));
+            r->findings[i] = unknown(
+                p, set, i, lost.n ? lost : TU_S("the target did not say anything about it"));
             continue;
         }
         if (!r->suspect[i] || !r->rule->confirm)
@@ -170,7 +165,10 @@ static tu_rc verify_suspects(pass *p, rule_pass *r) {
         const tu_value *live = NULL;
         _cleanup_(tu_error_freep) tu_error *why = NULL;
         tu_call_options call = call_options(p);
-        rc = tu_verify(&a, r->rule, r->target, &set->objects[i], &call, &live, &f, &why);
+        tu_prepared desired;
+        rc = tu_desired_open(set, i, &a, &desired, &why);
+        if (rc == TU_OK)
+            rc = tu_verify(&a, r->rule, r->target, &desired, &call, &live, &f, &why);
         if (rc == TU_OK)
             r->findings[i] = tu_finding_copy(&p->report->arena, &f);
         else if (rc != TU_ECANCELLED)
@@ -409,9 +407,11 @@ static void heal_candidate(pass *p, const tu_heal_options *o, candidate *c, size
     bool written = false;
     _cleanup_(tu_error_freep) tu_error *why = NULL;
     tu_call_options call = call_options(p);
-    tu_rc rc = tu_heal_one(&a, c->rule->rule, c->rule->target,
-                           &c->rule->view->rules[0].set->objects[c->object], TU_ACTION_ALERT, &call,
-                           &f, &written, &why);
+    tu_prepared desired;
+    tu_rc rc = tu_desired_open(c->rule->view->rules[0].set, c->object, &a, &desired, &why);
+    if (rc == TU_OK)
+        rc = tu_heal_one(&a, c->rule->rule, c->rule->target, &desired, TU_ACTION_ALERT, &call, &f,
+                         &written, &why);
     bool refused = rc == TU_OK && tu_verdict_is_drift(f.verdict);
     if (rc == TU_OK)
         c->rule->findings[c->object] = tu_finding_copy(&p->report->arena, &f);

@@ -168,20 +168,20 @@ static void sighting_done(tu_job *job) {
     sighting_job *j = (sighting_job *)job;
     rule_state *r = j->r;
     if (!service_is_stopping(r->s) && r->set) {
-        const tu_prepared *p = tu_desired_find(r->set, &j->finding->id);
-        if (p && p->hash == j->desired_hash)
+        size_t object = tu_desired_find(r->set, &j->finding->id);
+        if (object != TU_DESIRED_NONE && tu_desired_hash(r->set, object) == j->desired_hash)
             drift_sighted(r, j->finding, j->suspect, j->origin, j->healed, j->heal_error);
     }
     sighting_free(j);
 }
 
-static sighting_job *sighting_new(rule_state *r, const tu_prepared *p, const tu_finding *f,
+static sighting_job *sighting_new(rule_state *r, uint64_t desired_hash, const tu_finding *f,
                                   sighting_origin origin) {
     sighting_job *j = tu_xcalloc(1, sizeof *j);
     j->job.done = sighting_done;
     j->r = r;
     j->origin = origin;
-    j->desired_hash = p->hash;
+    j->desired_hash = desired_hash;
     tu_arena_init(&j->arena, 0);
     j->finding = tu_finding_copy(&j->arena, f);
     if (!j->finding) {
@@ -245,8 +245,8 @@ static bool is_cancelled(const void *cancel) {
 
 static tu_rc on_sighted(void *arg, size_t rule, size_t object, const tu_finding *f, bool suspect) {
     observing *o = arg;
-    const tu_prepared *p = &o->view->rules[rule].set->objects[object];
-    sighting_job *j = sighting_new(o->rules[rule], p, f, BY_WATCH);
+    uint64_t hash = tu_desired_hash(o->view->rules[rule].set, object);
+    sighting_job *j = sighting_new(o->rules[rule], hash, f, BY_WATCH);
     if (!j)
         return TU_EINTERNAL;
     j->suspect = suspect;
@@ -536,23 +536,22 @@ typedef struct verify_job {
 
 static void verify_one(verify_job *j, uint32_t object) {
     target_state *t = j->r->target;
-    const tu_prepared *p = &j->set->objects[object];
     tu_arena a;
     tu_arena_init(&a, 0);
     tu_finding f;
     const tu_value *live = NULL;
     _cleanup_(tu_error_freep) tu_error *why = NULL;
     const tu_call_options call = options(t, CALL_TIMEOUT_MS);
-    tu_rc rc = tu_verify(&a, j->r->rule, t->plugin, p, &call, &live, &f, &why);
+    tu_prepared p;
+    tu_rc rc = tu_desired_open(j->set, object, &a, &p, &why);
+    if (rc == TU_OK)
+        rc = tu_verify(&a, j->r->rule, t->plugin, &p, &call, &live, &f, &why);
     if (rc != TU_OK) {
-        f = (tu_finding){.id = p->id,
-                         .verdict = TU_VERDICT_UNKNOWN,
-                         .file = p->file,
-                         .line = p->line,
-                         .column = p->column};
+        f = tu_desired_finding(j->set, object, TU_VERDICT_UNKNOWN);
         f.reason = tu_str_c(tu_error_text(why));
     }
-    sighting_job *sighting = rc == TU_ECANCELLED ? NULL : sighting_new(j->r, p, &f, BY_VERIFY);
+    uint64_t hash = tu_desired_hash(j->set, object);
+    sighting_job *sighting = rc == TU_ECANCELLED ? NULL : sighting_new(j->r, hash, &f, BY_VERIFY);
     if (sighting)
         tu_inbox_post(t->s->inbox, &sighting->job);
     tu_arena_done(&a);
@@ -590,7 +589,7 @@ typedef struct heal_job {
     tu_job job;
     rule_state *r;
     tu_desired_set *set;
-    const tu_prepared *desired;
+    size_t object;
     int stage;
 } heal_job;
 
@@ -601,14 +600,17 @@ static void heal_work(tu_job *job) {
         return;
     tu_arena a;
     tu_arena_init(&a, 0);
-    tu_finding f = {.id = j->desired->id, .file = j->desired->file, .line = j->desired->line};
+    tu_finding f = tu_desired_finding(j->set, j->object, TU_VERDICT_IN_SYNC);
+    tu_prepared desired;
     bool written = false;
     _cleanup_(tu_error_freep) tu_error *why = NULL;
     const tu_call_options call = options(t, CALL_TIMEOUT_MS);
-    tu_rc rc = tu_heal_one(&a, j->r->rule, t->plugin, j->desired, TU_ACTION_HEAL, &call, &f,
-                           &written, &why);
-    sighting_job *sighting =
-        rc == TU_ECANCELLED ? NULL : sighting_new(j->r, j->desired, &f, BY_HEAL);
+    tu_rc rc = tu_desired_open(j->set, j->object, &a, &desired, &why);
+    if (rc == TU_OK)
+        rc = tu_heal_one(&a, j->r->rule, t->plugin, &desired, TU_ACTION_HEAL, &call, &f, &written,
+                         &why);
+    uint64_t hash = tu_desired_hash(j->set, j->object);
+    sighting_job *sighting = rc == TU_ECANCELLED ? NULL : sighting_new(j->r, hash, &f, BY_HEAL);
     if (sighting) {
         sighting->healed = written;
         sighting->heal_error = rc == TU_OK ? NULL : tu_xstrdup(tu_error_text(why));
@@ -619,8 +621,9 @@ static void heal_work(tu_job *job) {
 
 static void heal_done(tu_job *job) {
     heal_job *j = (heal_job *)job;
+    const tu_object_id id = tu_desired_id(j->set, j->object);
     if (!service_is_stopping(j->r->s))
-        drift_heal_ended(j->r, &j->desired->id);
+        drift_heal_ended(j->r, &id);
     tu_desired_unref(j->set);
     free(j);
 }
@@ -629,7 +632,7 @@ static int by_stage(const void *x, const void *y) {
     const heal_job *a = *(heal_job *const *)x, *b = *(heal_job *const *)y;
     if (a->stage != b->stage)
         return a->stage - b->stage;
-    return (a->desired > b->desired) - (a->desired < b->desired);
+    return (a->object > b->object) - (a->object < b->object);
 }
 
 bool target_has_lost(const target_state *t, const rule_state *r, size_t object) {
@@ -647,7 +650,8 @@ static int stage_to_wait_for(const target_state *t, const rule_state *r) {
     for (size_t i = 0; i < r->set->n; i++) {
         if (r->verdicts[i] != VERDICT_PENDING || target_has_lost(t, r, i))
             continue;
-        int stage = tu_heal_stage(r->set->objects[i].id.group, r->set->objects[i].id.kind);
+        const tu_object_id id = tu_desired_id(r->set, i);
+        int stage = tu_heal_stage(id.group, id.kind);
         first = stage < first ? stage : first;
     }
     for (size_t i = 0; i < r->open.n; i++) {
@@ -683,16 +687,16 @@ static void heal_due(uv_timer_t *timer) {
                     next = wait;
                 continue;
             }
-            const tu_prepared *p = tu_desired_find(r->set, &d->finding.id);
-            if (!p)
+            size_t object = tu_desired_find(r->set, &d->finding.id);
+            if (object == TU_DESIRED_NONE)
                 continue;
             d->healing = true;
             heal_job *j = tu_xcalloc(1, sizeof *j);
             j->job = (tu_job){.work = heal_work, .done = heal_done};
             j->r = r;
             j->set = tu_desired_ref(r->set);
-            j->desired = p;
-            j->stage = tu_heal_stage(p->id.group, p->id.kind);
+            j->object = object;
+            j->stage = tu_heal_stage(d->finding.id.group, d->finding.id.kind);
             due = tu_xrealloc(due, (n + 1) * sizeof(*due));
             due[n++] = j;
         }
@@ -725,17 +729,20 @@ static uint32_t *carry_over(rule_state *r, tu_desired_set *old, uint8_t *old_ver
     size_t n = 0;
     r->verdicts = tu_xmalloc(set->n + 1);
     for (size_t i = 0; i < set->n; i++) {
-        const tu_prepared *before = old ? tu_desired_find(old, &set->objects[i].id) : NULL;
-        if (before && before->hash == set->objects[i].hash) {
-            r->verdicts[i] = old_verdicts[before - old->objects];
+        const tu_object_id id = tu_desired_id(set, i);
+        size_t before = old ? tu_desired_find(old, &id) : TU_DESIRED_NONE;
+        if (before != TU_DESIRED_NONE && tu_desired_hash(old, before) == tu_desired_hash(set, i)) {
+            r->verdicts[i] = old_verdicts[before];
         } else {
             r->verdicts[i] = VERDICT_PENDING;
             changed[n++] = (uint32_t)i;
         }
     }
-    for (size_t i = 0; old && i < old->n; i++)
-        if (!tu_desired_find(set, &old->objects[i].id))
-            drift_left_git(r, &old->objects[i].id);
+    for (size_t i = 0; old && i < old->n; i++) {
+        const tu_object_id id = tu_desired_id(old, i);
+        if (tu_desired_find(set, &id) == TU_DESIRED_NONE)
+            drift_left_git(r, &id);
+    }
     *ret_n = n;
     return changed;
 }

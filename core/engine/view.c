@@ -18,16 +18,15 @@
 
 /* --- the view --------------------------------------------------------------------------------- */
 
-static size_t scope_for(tu_view *v, tu_map *index, const tu_prepared *p) {
+static size_t scope_for(tu_view *v, tu_map *index, const tu_object_id *id, tu_kind *kind) {
     char key[1024];
-    snprintf(key, sizeof key, "%.*s/%.*s/%.*s", TU_P(p->id.group), TU_P(p->id.version),
-             TU_P(p->id.kind));
+    snprintf(key, sizeof key, "%.*s/%.*s/%.*s", TU_P(id->group), TU_P(id->version), TU_P(id->kind));
     size_t known = (size_t)(uintptr_t)tu_map_get(index, tu_str_c(key));
     if (known)
         return known - 1;
     v->scopes = tu_xrealloc(v->scopes, (v->scope_count + 1) * sizeof *v->scopes);
     v->scopes[v->scope_count] = (tu_scope){
-        .group = p->id.group, .version = p->id.version, .kind = p->id.kind, .description = p->kind};
+        .group = id->group, .version = id->version, .kind = id->kind, .description = kind};
     tu_map_put(index, tu_str_c(key), (void *)(uintptr_t)(v->scope_count + 1));
     return v->scope_count++;
 }
@@ -77,10 +76,10 @@ tu_view *tu_view_new(tu_config *config, const tu_rule *const *rules, tu_desired_
         r->set = tu_desired_ref(sets[i]);
         r->scope_of = tu_xcalloc(r->set->n, sizeof *r->scope_of);
         for (size_t k = 0; k < r->set->n; k++) {
-            const tu_prepared *p = &r->set->objects[k];
-            r->scope_of[k] = (uint32_t)scope_for(v, &index, p);
-            if (p->id.namespace_.n)
-                add_namespace(&v->scopes[r->scope_of[k]], p->id.namespace_);
+            const tu_object_id id = tu_desired_id(r->set, k);
+            r->scope_of[k] = (uint32_t)scope_for(v, &index, &id, tu_desired_kind(r->set, k));
+            if (id.namespace_.n)
+                add_namespace(&v->scopes[r->scope_of[k]], id.namespace_);
         }
     }
     for (size_t i = 0; i < v->scope_count && !narrow; i++)
@@ -165,20 +164,18 @@ void tu_observer_done(tu_observer *o) {
     tu_view_unref(o->view);
 }
 
-static tu_rc sight(tu_observer *o, size_t rule, const tu_prepared *p, const tu_value *live) {
+static tu_rc sight(tu_observer *o, size_t rule, size_t object, const tu_value *live) {
     const tu_view_rule *r = &o->view->rules[rule];
-    size_t object = (size_t)(p - r->set->objects);
     o->seen[rule][object] = 1;
     tu_finding f;
     bool suspect = false;
     tu_error *why = NULL;
-    tu_rc rc = tu_view_judge(&o->arena, r->rule, p, live, NULL, &f, &suspect, &why);
+    tu_prepared p;
+    tu_rc rc = tu_desired_open(r->set, object, &o->arena, &p, &why);
+    if (rc == TU_OK)
+        rc = tu_view_judge(&o->arena, r->rule, &p, live, NULL, &f, &suspect, &why);
     if (rc != TU_OK) { /* too large to judge: said of this object, and the others go on */
-        f = (tu_finding){.id = p->id,
-                         .verdict = TU_VERDICT_UNKNOWN,
-                         .file = p->file,
-                         .line = p->line,
-                         .column = p->column};
+        f = tu_desired_finding(r->set, object, TU_VERDICT_UNKNOWN);
         f.reason = tu_arena_copy(&o->arena, tu_str_c(tu_error_text(why)));
         tu_error_free(why);
         suspect = false;
@@ -186,9 +183,11 @@ static tu_rc sight(tu_observer *o, size_t rule, const tu_prepared *p, const tu_v
     return o->sink.sighted(o->sink.arg, rule, object, &f, suspect);
 }
 
-static const tu_prepared *find(const tu_view_rule *r, const tu_object_id *id) {
-    const tu_prepared *p = tu_desired_find(r->set, id);
-    return p && tu_str_eq(p->id.version, id->version) ? p : NULL;
+static size_t find(const tu_view_rule *r, const tu_object_id *id) {
+    size_t object = tu_desired_find(r->set, id);
+    if (object != TU_DESIRED_NONE && !tu_str_eq(tu_desired_id(r->set, object).version, id->version))
+        object = TU_DESIRED_NONE;
+    return object;
 }
 
 /* Which object it was isn't known. In a listing, what wasn't seen is unknown at its end; beside one,
@@ -218,13 +217,13 @@ static tu_rc on_live(tu_observer *o, const tu_scope *s, size_t scope, tu_str bod
                              .name = tu_value_get_string(metadata, "name")};
     bool sealed = false;
     for (size_t i = 0; i < o->view->rule_count; i++) {
-        const tu_prepared *p = find(&o->view->rules[i], &id);
-        if (!p)
+        size_t object = find(&o->view->rules[i], &id);
+        if (object == TU_DESIRED_NONE)
             continue;
-        if (!sealed && tu_kind_seal(p->kind, &o->arena, live, NULL) != TU_OK)
+        if (!sealed && tu_kind_seal(s->description, &o->arena, live, NULL) != TU_OK)
             return unreadable(o, scope);
         sealed = true;
-        tu_rc rc = sight(o, i, p, live);
+        tu_rc rc = sight(o, i, object, live);
         if (rc != TU_OK)
             return rc;
     }
@@ -239,8 +238,8 @@ static tu_rc on_gone(tu_observer *o, const tu_scope *s, const tu_value *meta) {
                              .namespace_ = tu_value_get_string(meta, "namespace"),
                              .name = tu_value_get_string(meta, "name")};
     for (size_t i = 0; i < o->view->rule_count; i++) {
-        const tu_prepared *p = find(&o->view->rules[i], &id);
-        tu_rc rc = p ? sight(o, i, p, NULL) : TU_OK;
+        size_t object = find(&o->view->rules[i], &id);
+        tu_rc rc = object == TU_DESIRED_NONE ? TU_OK : sight(o, i, object, NULL);
         if (rc != TU_OK)
             return rc;
     }
@@ -268,19 +267,14 @@ static tu_rc on_end(tu_observer *o, size_t scope) {
             if (r->scope_of[k] != scope || o->seen[i][k])
                 continue;
             tu_arena_reset(&o->arena);
-            const tu_prepared *p = &r->set->objects[k];
             tu_rc rc;
             if (o->unreadable[scope]) {
-                tu_finding f = {.id = p->id,
-                                .verdict = TU_VERDICT_UNKNOWN,
-                                .reason = TU_S("unreadable: the target sent an object of this kind "
-                                               "that can't be read"),
-                                .file = p->file,
-                                .line = p->line,
-                                .column = p->column};
+                tu_finding f = tu_desired_finding(r->set, k, TU_VERDICT_UNKNOWN);
+                f.reason =
+                    TU_S("unreadable: the target sent an object of this kind that can't be read");
                 rc = o->sink.sighted(o->sink.arg, i, k, &f, false);
             } else {
-                rc = sight(o, i, p, NULL);
+                rc = sight(o, i, k, NULL);
             }
             if (rc != TU_OK)
                 return rc;

@@ -65,12 +65,3 @@ void test_desired_done(test_desired *t) {
     tu_config_unref(t->config);
     test_scratch_remove(t->folder);
 }
-
-const tu_prepared *test_desired_object(const test_desired *t, const char *kind, const char *name) {
-    for (size_t i = 0; i < t->set->n; i++)
-        if (tu_str_is(t->set->objects[i].id.kind, kind) &&
-            tu_str_is(t->set->objects[i].id.name, name))
-            return &t->set->objects[i];
-    fail_msg("there is no %s %s in the set", kind, name);
-    return NULL;
-}

@@ -27,7 +27,5 @@ void test_desired_load(test_desired *t); /* again: the earlier set is given back
 void test_desired_write(const test_desired *t, const char *path, const char *text);
 char *test_desired_read(const test_desired *t, const char *path);
 void test_desired_done(test_desired *t);
-/* Fails the test when it isn't in the set. */
-const tu_prepared *test_desired_object(const test_desired *t, const char *kind, const char *name);
 
 #endif

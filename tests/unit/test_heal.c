@@ -25,7 +25,7 @@ static const char manifest[] = "apiVersion: apps/v1\nkind: Deployment\nmetadata:
 
 typedef struct fixture {
     test_desired t;
-    const tu_prepared *desired;
+    tu_prepared desired;
     tu_arena arena;
     tu_call_options call;
 } fixture;
@@ -35,8 +35,8 @@ static void begin(fixture *x, const char *live, bool heal) {
     test_desired_write(&x->t, "m/a.yaml", manifest);
     test_desired_load(&x->t);
     assert_int_equal(x->t.set->n, 1);
-    x->desired = &x->t.set->objects[0];
     tu_arena_init(&x->arena, 0);
+    assert_int_equal(tu_desired_open(x->t.set, 0, &x->arena, &x->desired, NULL), TU_OK);
     if (live)
         test_desired_write(&x->t, "live.json", live);
 }
@@ -66,13 +66,13 @@ static char *calls(const fixture *x, const char *word) {
 }
 
 static tu_rc heal(fixture *x, const char *live, tu_change *changes, size_t n, tu_error **error) {
-    tu_finding f = {.id = x->desired->id,
+    tu_finding f = {.id = x->desired.id,
                     .verdict = live ? TU_VERDICT_DRIFTED : TU_VERDICT_MISSING,
                     .changes = changes,
                     .change_count = n,
                     .action = TU_ACTION_HEAL};
     const tu_value *after = NULL;
-    return tu_heal_apply(&x->arena, x->t.target, x->desired, live ? json(x, live) : NULL, &f,
+    return tu_heal_apply(&x->arena, x->t.target, &x->desired, live ? json(x, live) : NULL, &f,
                          TU_ACTION_HEAL, &x->call, &after, error);
 }
 
@@ -118,7 +118,7 @@ static void a_change_that_is_left_alone_keeps_its_live_value(void **state) {
     assert_lacks(asked, "paused");
     assert_lacks(asked, "\"app\"");
     assert_contains(asked, "{\"name\":\"side\",\"image\":\"two\"}");
-    const tu_value *replicas = tu_pointer_get(x.desired->object, TU_S("/spec/replicas"));
+    const tu_value *replicas = tu_pointer_get(x.desired.object, TU_S("/spec/replicas"));
     assert_int_equal(tu_value_integer(replicas, 0), 3); /* the desired set is as it was */
     free(asked);
     end(&x);
@@ -205,7 +205,7 @@ static const char drifted[] = DEPLOYMENT LIVE_META
     "{\"name\":\"app\",\"image\":\"one\"},{\"name\":\"side\",\"image\":\"two\"}]}}";
 
 static tu_rc heal_one(fixture *x, tu_finding *f, bool *healed, tu_error **error) {
-    return tu_heal_one(&x->arena, &x->t.config->rules[0], x->t.target, x->desired, TU_ACTION_HEAL,
+    return tu_heal_one(&x->arena, &x->t.config->rules[0], x->t.target, &x->desired, TU_ACTION_HEAL,
                        &x->call, f, healed, error);
 }
 
@@ -320,9 +320,9 @@ static void in_audit_mode_nothing_is_asked_but_the_object(void **state) {
     begin(&x, drifted, false);
     tu_finding f;
     const tu_value *live = NULL;
-    assert_int_equal(
-        tu_verify(&x.arena, &x.t.config->rules[0], x.t.target, x.desired, &x.call, &live, &f, NULL),
-        TU_OK);
+    assert_int_equal(tu_verify(&x.arena, &x.t.config->rules[0], x.t.target, &x.desired, &x.call,
+                               &live, &f, NULL),
+                     TU_OK);
     assert_int_equal(f.verdict, TU_VERDICT_DRIFTED);
     char *asked = calls(&x, "");
     assert_lacks(asked, "apply");
