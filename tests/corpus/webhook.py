@@ -5,16 +5,17 @@
     python3 tests/corpus/webhook.py                            prints them and serves until it is interrupted
 
 TLS with a certificate that is made for the run by the openssl program; nothing but Python's standard library. What it does is said by the
-address in the webhook configuration, so that a case is complete in its own files:
+address in the webhook configuration (WEBHOOK_URL/allow), or, where that takes parameters (an API server permits none in addresses), under a
+name by the case (`webhook: {mirror: 'patch?op=add&path=/a/b&value="x"'}` for WEBHOOK_URL/mirror), so that a case is complete in its own files:
 
-    WEBHOOK_URL/allow                                 allows
-    WEBHOOK_URL/deny?code=403&message=no              refuses with that code and message
-    WEBHOOK_URL/patch?op=add&path=/a/b&value="json"   answers with a JSON patch; several: repeat the three. `only=real` skips dry runs;
-                                                      `unless=/a/b` skips objects that have that member
-    WEBHOOK_URL/hang                                  never answers (the caller's timeoutSeconds ends it)
-    WEBHOOK_URL/break?code=500                        answers with that HTTP status and no review
-    WEBHOOK_URL/garbage                               answers with something else than a review
-    WEBHOOK_DOWN/...                                  nobody listens at this port, and nobody else can take it
+    allow                                 allows
+    deny?code=403&message=no              refuses with that code and message
+    patch?op=add&path=/a/b&value="json"   answers with a JSON patch; several: repeat the three. `only=real` skips dry runs;
+                                          `unless=/a/b` skips objects that have that member
+    hang                                  never answers (the caller's timeoutSeconds ends it)
+    break?code=500                        answers with that HTTP status and no review
+    garbage                               answers with something else than a review
+    WEBHOOK_DOWN/...                      nobody listens at this port, and nobody else can take it
 
 In setup files WEBHOOK_URL, WEBHOOK_DOWN and WEBHOOK_CA (base64, for clientConfig.caBundle) are replaced before they are applied.
 To add a behaviour: a method behave_NAME.
@@ -40,7 +41,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        address = urllib.parse.urlsplit(self.path)
+        name = urllib.parse.urlsplit(self.path).path.strip("/")
+        address = urllib.parse.urlsplit(self.server.names.get(name, name))
         behave = getattr(self, "behave_" + address.path.strip("/"), None)
         if behave:
             behave(review["request"], urllib.parse.parse_qs(address.query, keep_blank_values=True))
@@ -89,12 +91,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    names = {}
 
     def handle_error(self, *_):
         pass  # callers that hang up are what some cases are about
 
 
 class Webhook:
+    def __init__(self, names=None):
+        self.names = names or {}
+
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix="webhook-")
         key, certificate = os.path.join(self.dir, "key"), os.path.join(self.dir, "certificate")
@@ -103,6 +109,7 @@ class Webhook:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
         self.server = Server(("127.0.0.1", 0), Handler)
+        self.server.names = self.names
         # the handshake belongs to the connection's own thread: a caller that is slow must not keep others waiting
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
