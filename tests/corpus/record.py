@@ -53,6 +53,12 @@ def describe(server, api_version, kind):
     return json.loads(found)
 
 
+def discovery(server, api_version, kind):
+    """What discovery says of the kind; None when it isn't served."""
+    r, (group, _, version) = server.resource(api_version, kind), api_version.rpartition("/")
+    return r and {"group": group, "version": version, "kind": kind, "resource": r["name"], "namespaced": r["namespaced"], "verbs": r["verbs"]}
+
+
 def file_of(api_version, kind, description):
     """The name of a description's file. Definitions of the same name differ from case to case, so theirs has a hash."""
     group, _, version = api_version.rpartition("/")
@@ -107,7 +113,7 @@ def record(server, case):
         case.write("live.json", live)
         case.write("dry-run.json", predicted)
         case.write("recorded.json", {"server": server.version, "kind": keep_kind(api_version, kind, description) if description else None,
-                                     "inputs": check.digest(case.folder)})
+                                     "discovery": discovery(server, api_version, kind), "inputs": check.digest(case.folder)})
 
 
 def chosen(names):

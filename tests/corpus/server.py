@@ -106,14 +106,14 @@ class Server:
     # --- what it serves
 
     def resource(self, api_version, kind):
-        """{name, namespaced, has_status} of a kind, or None when it isn't served."""
+        """{name, namespaced, verbs, has_status} of a kind, or None when it isn't served."""
         status, answer = self.http("GET", ("/apis/" if "/" in api_version else "/api/") + api_version)
         if status != 200:
             return None
         names = {r["name"] for r in answer["resources"]}
         for r in answer["resources"]:
             if r["kind"] == kind and "/" not in r["name"]:
-                return {"name": r["name"], "namespaced": r["namespaced"], "has_status": r["name"] + "/status" in names}
+                return {"name": r["name"], "namespaced": r["namespaced"], "verbs": r["verbs"], "has_status": r["name"] + "/status" in names}
         return None
 
     def path(self, api_version, kind, name, namespace=None):
