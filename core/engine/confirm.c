@@ -35,6 +35,22 @@ static tu_rc unconfirmed(tu_arena *a, const tu_error *why, tu_finding *f, tu_err
     return TU_OK;
 }
 
+tu_rc tu_confirm(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
+                 const tu_prepared *desired, const tu_value *live, const tu_call_options *o,
+                 tu_finding *f, tu_error **error) {
+    const tu_value *predicted = NULL;
+    bool suspect = false;
+    _cleanup_(tu_error_freep) tu_error *why = NULL;
+    tu_rc rc = tu_heal_predict(a, target, desired, live, o, &predicted, &why);
+    if (rc == TU_OK)
+        return tu_view_judge(a, rule, desired, live, predicted, f, &suspect, error);
+    if (rc == TU_EINVALID || rc == TU_EREFUSED)
+        return refused(a, rc, why, f, error);
+    if (rc == TU_ECANCELLED)
+        return tu_error_set(error, rc, "cancelled");
+    return unconfirmed(a, why, f, error);
+}
+
 tu_rc tu_verify(tu_arena *a, const tu_rule *rule, tu_plugin_use *target, const tu_prepared *desired,
                 const tu_call_options *o, const tu_value **ret_live, tu_finding *ret,
                 tu_error **error) {
@@ -47,16 +63,7 @@ tu_rc tu_verify(tu_arena *a, const tu_rule *rule, tu_plugin_use *target, const t
     *ret_live = live;
     if (rc != TU_OK || !suspect || !rule->confirm || !live)
         return rc;
-    const tu_value *predicted = NULL;
-    _cleanup_(tu_error_freep) tu_error *why = NULL;
-    rc = tu_heal_predict(a, target, desired, live, o, &predicted, &why);
-    if (rc == TU_OK)
-        return tu_view_judge(a, rule, desired, live, predicted, ret, &suspect, error);
-    if (rc == TU_EINVALID || rc == TU_EREFUSED)
-        return refused(a, rc, why, ret, error);
-    if (rc == TU_ECANCELLED)
-        return tu_error_set(error, rc, "cancelled");
-    return unconfirmed(a, why, ret, error);
+    return tu_confirm(a, rule, target, desired, live, o, ret, error);
 }
 
 /* Controllers write the status of an object again and again just after somebody changed it. Each

@@ -16,6 +16,13 @@ tu_rc tu_verify(tu_arena *a, const tu_rule *rule, tu_plugin_use *target, const t
                 const tu_call_options *o, const tu_value **ret_live, tu_finding *ret,
                 tu_error **error);
 
+/* The dry run alone: asks for one and judges live again with its answer. *f is what was found without
+ * it, and stays, with the reason beside it, where the target can't be asked. A refusal is the
+ * verdict: blocked or invalid. */
+tu_rc tu_confirm(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
+                 const tu_prepared *desired, const tu_value *live, const tu_call_options *o,
+                 tu_finding *f, tu_error **error);
+
 /* Verifies and, where the finding still asks for it, heals. at_least: the weakest action that is
  * healed: TU_ACTION_HEAL by the service, TU_ACTION_ALERT when a person asked. *ret is the finding
  * afterwards; *ret_healed: something was written. A refusal is a finding (blocked, invalid) and
