@@ -10,7 +10,7 @@ import hashlib, json, os, re, sys
 
 here = os.path.dirname(os.path.abspath(__file__))
 RECORDED = {"before.json", "live.json", "dry-run.json", "recorded.json"}
-PLAYED = ("needs", "setup", "apiserver", "steps", "desired", "dryRun")  # the parts of a case.yaml that make the recording
+PLAYED = ("needs", "setup", "webhook", "apiserver", "steps", "desired", "dryRun")  # the parts of a case.yaml that make the recording
 LAST = 106
 
 
