@@ -7,10 +7,11 @@
  * a job may keep pointers into it for as long as it lives.
  *
  *   source.c    asks sources for their revision, loads desired sets
- *   target.c    discovers, keeps the view, watches, lists, verifies and heals on the target's
- * worker drift.c     findings to drifts: opened, updated, resolved; records them; decides when to
- * heal deliver.c   what is due in the outbox to the notifiers, and the outcome back status.c
- * answers on the unix socket service.c   starts, reloads and stops all of it
+ *   target*.c   discovers, keeps the view, watches, lists, verifies and heals (target.h)
+ *   drift*.c    findings to drifts: opened, updated, resolved, recorded; when to heal (drift.h)
+ *   deliver.c   what is due in the outbox to the notifiers, and the outcome back
+ *   status.c    answers on the unix socket
+ *   service.c   starts, reloads and stops all of it
  */
 #ifndef TU_ENGINE_SERVICE_H
 #define TU_ENGINE_SERVICE_H

@@ -1,0 +1,65 @@
+/*
+ * engine/target.h: what the files target*.c share. The rest of the engine knows of targets what
+ * service.h says.
+ */
+#ifndef TU_ENGINE_TARGET_H
+#define TU_ENGINE_TARGET_H
+
+#include "engine/service.h"
+
+#define CALL_TIMEOUT_MS 60000
+#define LIST_TIMEOUT_MS 600000
+
+tu_call_options target_call(const target_state *t, int64_t timeout_ms);
+
+/* target-discover.c */
+void target_discover(target_state *t);
+void target_discover_again(target_state *t, uint64_t in_ms);
+/* For kinds that aren't served: soon at first, since a definition is often applied just before. */
+void target_search_again(target_state *t);
+bool target_has_unknown_kinds(const target_state *t);
+
+/* target-watch.c: one judged object on its way to drift.c */
+typedef struct sighting_job {
+    tu_job job;
+    rule_state *r;
+    tu_arena arena;
+    tu_finding *finding;
+    uint64_t desired_hash; /* of the object that was judged: is the sighting still about what is
+                              desired now? */
+    bool suspect, healed;
+    sighting_origin origin;
+    char *heal_error;
+} sighting_job;
+/* NULL: out of memory. */
+sighting_job *target_sighting_new(rule_state *r, uint64_t desired_hash, const tu_finding *f,
+                                  sighting_origin origin);
+void target_sighting_free(sighting_job *j);
+
+/* Something that observes a view for a target: the sink of a list or watch call. */
+typedef struct observing {
+    target_state *t;
+    tu_view *view;
+    tu_observer observer;
+    rule_state **rules;      /* beside the view's rules */
+    const tu_cancel *cancel; /* the watch's; NULL for a listing on the worker */
+} observing;
+void target_observing_init(observing *o, target_state *t, tu_view *view);
+void target_observing_done(observing *o);
+
+bool target_is_any_lost(const target_state *t);
+/* The view of all rules of this target that have a set. */
+tu_view *target_build_view(const target_state *t);
+/* The watch goes on with that one, which has the same scopes. */
+void target_put_view(target_state *t, tu_view *view);
+/* (Re)starts the watch on a view with other scopes than before. */
+void target_start_watch(target_state *t);
+void target_stop_watch(target_state *t);
+
+/* target-look.c */
+void target_list(target_state *t, tu_view *view); /* takes the view over */
+void target_list_now(target_state *t);
+void target_start_passes(rule_state *r);
+void target_pass_now(rule_state *r);
+
+#endif
