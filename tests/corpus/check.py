@@ -9,7 +9,7 @@ was recorded was recorded from the inputs as they stand now. Exits 1 with one li
 import hashlib, json, os, re, sys
 
 here = os.path.dirname(os.path.abspath(__file__))
-RECORDED = {"before.json", "live.json", "dry-run.json", "recorded.json"}
+RECORDED = {"before.json", "before-dry-run.json", "live.json", "dry-run.json", "recorded.json"}
 PLAYED = ("needs", "setup", "webhook", "apiserver", "steps", "desired", "dryRun")  # the parts of a case.yaml that make the recording
 LAST = 106
 

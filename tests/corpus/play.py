@@ -74,7 +74,7 @@ class Case:
 class Player:
     def __init__(self, server, case, webhook):
         self.server, self.case, self.webhook = server, case, webhook
-        self.marked = None
+        self.marked = self.marked_dry_run = None
 
     # --- documents and identities
 
@@ -225,7 +225,7 @@ class Player:
         time.sleep(seconds)
 
     def do_mark(self, word, step):
-        self.marked = self.still()
+        self.marked, self.marked_dry_run = self.record()
 
     # --- what is recorded
 

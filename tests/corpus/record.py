@@ -110,6 +110,7 @@ def record(server, case):
         api_version, kind, *_ = player.identity()
         description = describe(server, api_version, kind)
         case.write("before.json", player.marked)
+        case.write("before-dry-run.json", player.marked_dry_run)
         case.write("live.json", live)
         case.write("dry-run.json", predicted)
         case.write("recorded.json", {"server": server.version, "kind": keep_kind(api_version, kind, description) if description else None,
