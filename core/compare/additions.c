@@ -154,44 +154,6 @@ bool tu_is_applier(tu_bench *b, const tu_manager_entry *e) {
     return *answer == APPLIER_YES;
 }
 
-/* ---- values at places ------------------------------------------------------------------ */
-
-/* Does the item have the keys of a set's node? For lists that the description doesn't know as
- * keyed. */
-static bool has_keys(const tu_value *item, const tu_value *keys) {
-    if (!tu_value_is(item, TU_MAP) || !tu_value_is(keys, TU_MAP) || keys->map.n == 0)
-        return false;
-    for (uint32_t i = 0; i < keys->map.n; i++) {
-        const tu_value *v = tu_value_get_str(item, keys->map.members[i].key);
-        if (!v || !tu_value_equal(v, &keys->map.members[i].value))
-            return false;
-    }
-    return true;
-}
-
-/* Searches a list without an index: once for each change, not for each node. */
-static const tu_value *find_item(const tu_value *list, const tu_step *s) {
-    for (uint32_t i = 0; tu_value_is(list, TU_LIST) && i < list->list.n; i++) {
-        const tu_value *item = &list->list.items[i];
-        if (s->kind == TU_STEP_VALUE ? tu_value_equal(item, s->value)
-            : s->list                ? tu_key_equal(s->list, item, s->value)
-                                     : has_keys(item, s->value))
-            return item;
-    }
-    return NULL;
-}
-
-static const tu_value *value_at(const tu_value *root, const tu_step *place) {
-    if (!place)
-        return root;
-    const tu_value *up = value_at(root, place->up);
-    if (place->kind == TU_STEP_FIELD)
-        return tu_value_get_str(up, place->name);
-    if (place->kind == TU_STEP_INDEX)
-        return tu_value_at(up, place->index);
-    return find_item(up, place);
-}
-
 /* ---- one entry ------------------------------------------------------------------------- */
 
 typedef struct {
@@ -227,7 +189,7 @@ static bool is_mark(const tu_step *place, bool *ret_listed) {
 static bool is_pending_removal(search *s, const tu_step *place, const tu_value *live) {
     const tu_value *predicted = s->bench->in->predicted;
     if (predicted)
-        return !tu_typed_equal(&tu_type_untyped, value_at(predicted, place), live);
+        return !tu_typed_equal(&tu_type_untyped, tu_value_at_place(predicted, place), live);
     if (tu_other_at(&s->bench->ownership, place))
         return false;
     s->bench->suspect = true; /* a default may take its place, the same value even */
@@ -252,7 +214,7 @@ static void tell(search *s, const tu_step *place, const tu_value *live) {
     bool listed = true, mark = is_mark(place, &listed);
     if (!listed || tu_kind_ignores(b->kind, place))
         return;
-    if (s->applier && !mark && !value_at(s->copy, place))
+    if (s->applier && !mark && !tu_value_at_place(s->copy, place))
         return; /* a default: nobody's addition, so no rule about anybody's may meet it */
     if (s->entry->owner.class_ == TU_MANAGER_OURS && !is_pending_removal(s, place, live))
         return;
@@ -345,7 +307,7 @@ static tu_rc read_copy(search *s) {
     const tu_step annotations = {
         .up = &metadata, .kind = TU_STEP_FIELD, .name = {"annotations", 11}};
     const tu_step place = {.up = &annotations, .kind = TU_STEP_FIELD, .name = annotation};
-    const tu_value *text = value_at(s->bench->in->live, &place);
+    const tu_value *text = tu_value_at_place(s->bench->in->live, &place);
     if (!tu_step_find(s->entry->fields, &place))
         return TU_OK;
     tu_rc rc = TU_OK;

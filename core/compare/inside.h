@@ -13,6 +13,7 @@
 #define TU_COMPARE_INSIDE_H
 
 #include "compare/judge.h"
+#include "compare/tables.h"
 
 /* ---- places ---------------------------------------------------------------------------- */
 
@@ -29,6 +30,8 @@ typedef struct tu_step {
 void tu_step_print(tu_buf *b, const tu_step *place);
 /* The path in the arena; .p is NULL when memory is exhausted. */
 tu_str tu_step_path(tu_arena *a, const tu_step *place);
+/* What stands at that place of an object; NULL when nothing does. */
+const tu_value *tu_value_at_place(const tu_value *root, const tu_step *place);
 /* The node of that place in a set; NULL when the set has nothing there. */
 const tu_path_set *tu_step_find(const tu_path_set *set, const tu_step *place);
 
@@ -41,12 +44,6 @@ bool tu_key_has(const tu_schema_type *list, const tu_value *item);
 uint64_t tu_key_hash(const tu_schema_type *list, const tu_value *item);
 
 /* ---- descriptions ---------------------------------------------------------------------- */
-
-/* A path pattern of a description: JSON pointer steps, "*" is any one step, "**" any number. */
-typedef struct tu_pattern {
-    tu_str *steps;
-    size_t n;
-} tu_pattern;
 
 typedef struct tu_fold {
     tu_pattern from, into;
@@ -64,6 +61,7 @@ struct tu_kind {
     size_t sensitive_count, ignored_count;
     tu_fold *folds;
     size_t fold_count;
+    tu_tables tables;
 };
 
 extern const tu_schema_type tu_type_untyped;

@@ -147,6 +147,11 @@ static tu_rc read_type(reader *r, const tu_value *type, tu_schema_type *t) {
     t->semantic = (tu_semantic)word;
     t->atomic = tu_value_boolean(tu_value_get(type, "atomic"), false);
     t->closed = tu_value_boolean(tu_value_get(type, "closed"), false);
+    if (t->type == TU_TYPE_MAP) {
+        t->defaults = tu_value_get(type, "defaults");
+        if (t->defaults && t->defaults->type != TU_MAP)
+            return wrong(r, "defaults", "is not a map");
+    }
     if (!rc)
         rc = read_fields(r, tu_value_get(type, "fields"), t);
     if (!rc)
@@ -163,54 +168,19 @@ static tu_rc read_type(reader *r, const tu_value *type, tu_schema_type *t) {
 
 /* ---- patterns -------------------------------------------------------------------------- */
 
-static tu_rc bad_pattern(reader *r, const char *member) {
-    return tu_error_set(r->error, TU_EINVALID,
-                        "kind description: %s holds something that is no JSON pointer", member);
-}
-
-/* "~1" is "/", "~0" is "~" (RFC 6901). */
-static tu_str unescape(tu_str raw, char *out) {
-    size_t n = 0;
-    for (size_t i = 0; i < raw.n; i++) {
-        char c = raw.p[i];
-        if (c == '~' && i + 1 < raw.n && (raw.p[i + 1] == '0' || raw.p[i + 1] == '1'))
-            c = raw.p[++i] == '1' ? '/' : '~';
-        out[n++] = c;
-    }
-    return (tu_str){out, n};
-}
-
-static tu_rc read_pattern(reader *r, const tu_value *v, const char *member, tu_pattern *ret) {
-    if (!tu_value_is(v, TU_STRING) || v->string.n == 0 || v->string.p[0] != '/')
-        return bad_pattern(r, member);
-    tu_str s = v->string;
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += s.p[i] == '/';
-    ret->steps = tu_arena_alloc(&r->kind->arena, n * sizeof(*ret->steps));
-    char *text = tu_arena_alloc(&r->kind->arena, s.n);
-    if (!ret->steps || !text)
-        return tu_error_memory(r->error);
-    for (size_t begin = 1, end; begin <= s.n; begin = end + 1) {
-        const char *slash = begin < s.n ? memchr(s.p + begin, '/', s.n - begin) : NULL;
-        end = slash ? (size_t)(slash - s.p) : s.n;
-        ret->steps[ret->n++] = unescape((tu_str){s.p + begin, end - begin}, text + begin - 1);
-    }
-    return TU_OK;
-}
-
 static tu_rc read_patterns(reader *r, const tu_value *description, const char *member,
                            tu_pattern **ret, size_t *ret_count) {
     const tu_value *list = tu_value_get(description, member);
     if (!list)
         return TU_OK;
     if (!tu_value_is(list, TU_LIST))
-        return bad_pattern(r, member);
+        return tu_error_set(r->error, TU_EINVALID, "kind description: %s is not a list", member);
     *ret = tu_arena_zalloc(&r->kind->arena, list->list.n * sizeof(**ret));
     if (!*ret)
         return tu_error_memory(r->error);
     for (uint32_t i = 0; i < list->list.n; i++) {
-        tu_rc rc = read_pattern(r, &list->list.items[i], member, &(*ret)[i]);
+        tu_rc rc =
+            tu_pattern_read(&r->kind->arena, &list->list.items[i], member, &(*ret)[i], r->error);
         if (rc)
             return rc;
     }
@@ -227,9 +197,11 @@ static tu_rc read_folds(reader *r, const tu_value *description) {
         return tu_error_memory(r->error);
     for (size_t i = 0; i < n; i++) {
         const tu_value *fold = tu_value_at(list, i);
-        tu_rc rc = read_pattern(r, tu_value_get(fold, "from"), "fold.from", &k->folds[i].from);
+        tu_rc rc = tu_pattern_read(&k->arena, tu_value_get(fold, "from"), "fold.from",
+                                   &k->folds[i].from, r->error);
         if (!rc)
-            rc = read_pattern(r, tu_value_get(fold, "into"), "fold.into", &k->folds[i].into);
+            rc = tu_pattern_read(&k->arena, tu_value_get(fold, "into"), "fold.into",
+                                 &k->folds[i].into, r->error);
         if (rc)
             return rc;
         tu_str encode = tu_value_get_string(fold, "encode");
@@ -271,6 +243,8 @@ static tu_rc read_description(reader *r, tu_str text) {
         rc = read_patterns(r, description, "ignored", &k->ignored, &k->ignored_count);
     if (!rc)
         rc = read_folds(r, description);
+    if (!rc)
+        rc = tu_tables_read(&k->arena, description, &k->tables, r->error);
     return rc;
 }
 

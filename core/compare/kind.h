@@ -42,8 +42,9 @@ struct tu_schema_type {
     tu_schema_field *fields; /* sorted by name */
     size_t field_count;
     const tu_schema_type *values, *items; /* NULL: none, untyped */
-    tu_str *keys;                         /* keyed list, in declared order */
-    const tu_value **key_defaults;        /* beside keys; NULL where a key has none */
+    const tu_value *defaults; /* map: what the target fills in, by name; NULL: nothing is known */
+    tu_str *keys;             /* keyed list, in declared order */
+    const tu_value **key_defaults; /* beside keys; NULL where a key has none */
     size_t key_count;
     tu_str *required;
     size_t required_count;

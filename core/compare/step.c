@@ -145,6 +145,44 @@ tu_str tu_step_path(tu_arena *a, const tu_step *place) {
     return tu_arena_copy(a, tu_buf_str(&b));
 }
 
+/* ---- in an object ---------------------------------------------------------------------- */
+
+/* Does the item have the keys of a set's node? For lists that the description doesn't know as
+ * keyed. */
+static bool has_keys(const tu_value *item, const tu_value *keys) {
+    if (!tu_value_is(item, TU_MAP) || !tu_value_is(keys, TU_MAP) || keys->map.n == 0)
+        return false;
+    for (uint32_t i = 0; i < keys->map.n; i++) {
+        const tu_value *v = tu_value_get_str(item, keys->map.members[i].key);
+        if (!v || !tu_value_equal(v, &keys->map.members[i].value))
+            return false;
+    }
+    return true;
+}
+
+/* Searches a list without an index: once for each change, not for each node. */
+static const tu_value *find_item(const tu_value *list, const tu_step *s) {
+    for (uint32_t i = 0; tu_value_is(list, TU_LIST) && i < list->list.n; i++) {
+        const tu_value *item = &list->list.items[i];
+        if (s->kind == TU_STEP_VALUE ? tu_value_equal(item, s->value)
+            : s->list                ? tu_key_equal(s->list, item, s->value)
+                                     : has_keys(item, s->value))
+            return item;
+    }
+    return NULL;
+}
+
+const tu_value *tu_value_at_place(const tu_value *root, const tu_step *place) {
+    if (!place)
+        return root;
+    const tu_value *up = tu_value_at_place(root, place->up);
+    if (place->kind == TU_STEP_FIELD)
+        return tu_value_get_str(up, place->name);
+    if (place->kind == TU_STEP_INDEX)
+        return tu_value_at(up, place->index);
+    return find_item(up, place);
+}
+
 /* ---- in a set -------------------------------------------------------------------------- */
 
 #define MOST_KEYS 8 /* of a keyed list, for which no memory is needed to look an item up */
@@ -182,32 +220,11 @@ const tu_path_set *tu_step_find(const tu_path_set *set, const tu_step *place) {
 
 /* ---- patterns -------------------------------------------------------------------------- */
 
-/* Does the pattern's first n steps match the place whole? A list item has no name: only "*" and
- * "**" match it. */
-static bool matches(const tu_pattern *p, size_t n, const tu_step *place) {
-    if (n == 0)
-        return place == NULL;
-    tu_str step = p->steps[n - 1];
-    if (tu_str_is(step, "**")) {
-        for (;; place = place->up) {
-            if (matches(p, n - 1, place))
-                return true;
-            if (!place)
-                return false;
-        }
-    }
-    if (!place)
-        return false;
-    bool here =
-        tu_str_is(step, "*") || (place->kind == TU_STEP_FIELD && tu_str_eq(place->name, step));
-    return here && matches(p, n - 1, place->up);
-}
-
 bool tu_kind_ignores(const tu_kind *k, const tu_step *place) {
     for (size_t i = 0; i < k->ignored_count; i++) {
         const tu_pattern *p = &k->ignored[i];
         for (const tu_step *s = place; s; s = s->up) {
-            if (matches(p, p->n, s))
+            if (tu_pattern_matches(p, s))
                 return true;
         }
     }

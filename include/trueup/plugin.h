@@ -235,11 +235,29 @@ typedef struct tu_renderer {
  *    "verbatim":true,                                    the target keeps empty values as they were written: "" and
  *                                                        absent differ. Without it, an empty value ("", 0, false,
  *                                                        [], {}) of a declared field may be left out by the target.
+ *    "defaults":[DEFAULT, ...],                          what the target fills in where nobody wrote anything. Only to
+ *                                                        explain what stands there: nothing is proved by it
+ *    "allocated":["/spec/clusterIP"],                    the target chooses these (with all below)
+ *    "cosmetic":["/ ** /volumes"],                       (without the blanks) lists whose order changes nothing but how they look
+ *    "immutable":["/spec/selector",{"path":"/data","when":"/immutable"}],   the target refuses to change these once they
+ *                                                        are set; `when`: only while the live object has true there
+ *    "omitted":[{"path":"/rules","when":"/aggregationRule"}],   taken out of a manifest that has `when`: the target
+ *                                                        fills it in and would be fought
+ *    "placeholders":["/spec/caBundle"],                  base64: taken out of a manifest when it holds nothing but blanks
+ *    "mirrors":[["/spec/a","/spec/b"]],                  two spellings of one field: both in one manifest is a mistake
+ *    "finished":{"when":"/spec/ttl","list":"/status/conditions","items":[{"type":"Complete","status":"True"}]},
+ *                                                        the target removes the object by itself once `list` has an item
+ *                                                        with one of these members, if the object has `when`
  *    "types":[TYPE, ...]}                                TYPE number 0 is the object itself
+ *   DEFAULT is {"path":"/spec/replicas","value":1}. The first one that fits decides. Without value: whatever stands there.
+ *        "like":"port" instead of value: what the member `port` beside it holds. "where":{"image":"*:latest"}: only where
+ *        the member beside it fits that glob
+ *   In all of these paths a step that is one asterisk stands for any step, two for any number; the paths after `when`,
+ *        `list` and those of mirrors have none.
  *   TYPE is one of                                       (every other number refers to the list)
- *   {"type":"map","fields":{"spec":1},"values":2,"atomic":true,"closed":true,"required":["a"]}
+ *   {"type":"map","fields":{"spec":1},"values":2,"atomic":true,"closed":true,"required":["a"],"defaults":{"b":1}}
  *        fields: declared members; values: type of all others (absent and closed: others are an error;
- *        absent and not closed: others are untyped)
+ *        absent and not closed: others are untyped); defaults: what the target fills in for absent members
  *   {"type":"list","items":3,"list":"atomic"|"set"|"keyed","keys":["containerPort","protocol"],
  *        "defaults":{"protocol":"TCP"}}
  *   {"type":"string","semantic":"quantity"|"instant"|"microtime"|"duration"|"base64"|"int-or-string"}

@@ -131,6 +131,25 @@ static bool map_atomic(const cJSON *schema) {
     return strcmp(kube_member_string(schema, "x-kubernetes-map-type"), "atomic") == 0;
 }
 
+/* What the server fills in for absent members: schemas of custom resources say it truly. */
+static void compile_defaults(const cJSON *properties, kube_text *t) {
+    const cJSON *field;
+    const char *before = ",\"defaults\":{", *after = "";
+    cJSON_ArrayForEach(field, properties) {
+        const cJSON *value = member(field, "default");
+        char *text = value ? cJSON_PrintUnformatted(value) : NULL;
+        if (!text)
+            continue;
+        kube_text_string(t, before);
+        kube_text_quote(t, kube_str(field->string));
+        kube_text_print(t, ":%s", text);
+        before = ",";
+        after = "}";
+        free(text);
+    }
+    kube_text_string(t, after);
+}
+
 static void compile_map(compiler *c, const cJSON *schema, place p, bool atomic, kube_text *t) {
     const cJSON *properties = member(schema, "properties"),
                 *values = member(schema, "additionalProperties"), *field;
@@ -164,7 +183,11 @@ static void compile_map(compiler *c, const cJSON *schema, place p, bool atomic, 
             kube_text_quote(t, kube_str(name->valuestring));
             before = ",";
         }
-    kube_text_string(t, before[1] ? "}" : "]}");
+    if (before[0] == ',' && !before[1])
+        kube_text_string(t, "]");
+    if (!p.builtin)
+        compile_defaults(properties, t);
+    kube_text_string(t, "}");
 }
 
 /* The property of a list's item, for the default of a key. */
@@ -397,6 +420,8 @@ bool kube_compile(const cJSON *document, const kube_resource *r, kube_text *ret)
                  ? "\"sensitive\":[\"/data/*\",\"/stringData/*\",\"" LAST_APPLIED "\"],"
                    "\"fold\":[{\"from\":\"/stringData\",\"into\":\"/data\",\"encode\":\"base64\"}],"
                  : "\"sensitive\":[\"" LAST_APPLIED "\"],");
+    if (is_builtin(root->string))
+        kube_tables_write(r, ret);
     write_ignored(&c, root, root->string, ret);
     kube_text_string(ret, ",\"types\":[");
     for (size_t i = 0; i < c.n; i++) {

@@ -196,7 +196,7 @@ void kube_resource_path(const kube_resource *r, tu_str namespace_, tu_str name, 
 void kube_resource_words(const kube_resource *r, char *ret, size_t size);
 bool kube_resource_sealed(const kube_resource *r); /* a Secret */
 
-/* --- openapi.c, compile.c ------------------------------------------------------------------ */
+/* --- openapi.c, compile.c, tables.c ------------------------------------------------------------------ */
 
 typedef struct kube_openapi kube_openapi;
 kube_openapi *kube_openapi_new(void);
@@ -209,6 +209,8 @@ tu_rc kube_openapi_hash(tu_instance *k, tu_call *call, const char *group, const 
 tu_rc kube_describe(tu_instance *k, tu_call *call, tu_str kind, kube_error *error);
 /* Writes the description of one kind of a document; false: it isn't in there. */
 bool kube_compile(const cJSON *document, const kube_resource *r, kube_text *ret);
+/* tables.c: the tables of a built-in kind, each with a comma behind: "defaults":[...], */
+void kube_tables_write(const kube_resource *r, kube_text *ret);
 
 /* --- collect.c, write.c, health.c ---------------------------------------------------------- */
 
