@@ -75,7 +75,8 @@ static int load_place(const tu_cli *cli, bool heal, tu_loaded *ret) {
                            cli->command->name, cli->values[TU_OPTION_TO]);
     const char *target = cli->values[TU_OPTION_TO] ? cli->values[TU_OPTION_TO] : "kubernetes";
     tu_error *e = NULL;
-    ret->config = tu_config_adhoc(cli->arguments[0], target, heal, &e);
+    bool unmanaged = tu_cli_has(cli, TU_OPTION_UNMANAGED);
+    ret->config = tu_config_adhoc(cli->arguments[0], target, heal, unmanaged, &e);
     if (ret->config)
         return -1;
     tu_cli_fail_with(cli, e);

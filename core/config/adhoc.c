@@ -211,7 +211,7 @@ static void forget_places(tu_use *use) {
 }
 
 static tu_config *build(const place_in_use *from, const place_in_use *to, const char *location,
-                        const char *target, bool heal, tu_error **error) {
+                        const char *target, bool heal, bool unmanaged, tu_error **error) {
     _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_CONFIG_BYTES);
     add_use(&text, "Source", from);
     add_use(&text, "Target", to);
@@ -230,6 +230,7 @@ static tu_config *build(const place_in_use *from, const place_in_use *to, const 
     } else {
         c->sources[0].name = c->rules[0].from = name_location(&c->arena, location);
         c->targets[0].name = c->rules[0].to = tu_arena_copy(&c->arena, tu_str_c(target));
+        c->rules[0].unmanaged = unmanaged;
         c->files.n = 0; /* there is nothing to watch */
         forget_places(&c->sources[0]);
         forget_places(&c->targets[0]);
@@ -238,7 +239,8 @@ static tu_config *build(const place_in_use *from, const place_in_use *to, const 
     return c;
 }
 
-tu_config *tu_config_adhoc(const char *location, const char *target, bool heal, tu_error **error) {
+tu_config *tu_config_adhoc(const char *location, const char *target, bool heal, bool unmanaged,
+                           tu_error **error) {
     if (!target)
         target = "kubernetes";
     if (!tu_utf8_valid(tu_str_c(location)) || !tu_utf8_valid(tu_str_c(target))) {
@@ -248,7 +250,7 @@ tu_config *tu_config_adhoc(const char *location, const char *target, bool heal, 
     place_in_use from = {0}, to = {0};
     tu_config *c = NULL;
     if (read_location(location, &from, error) == TU_OK && read_target(target, &to, error) == TU_OK)
-        c = build(&from, &to, location, target, heal, error);
+        c = build(&from, &to, location, target, heal, unmanaged, error);
     free(from.value);
     free(to.value);
     return c;

@@ -90,7 +90,8 @@ typedef struct tu_rule {
     tu_mode mode;                        /* default audit */
     bool confirm;                        /* by dry run; default: mode == heal */
     tu_strs scope_namespaces;            /* n = 0: those of the desired set */
-    tu_strs scope_kinds; /* "Kind" or "Kind.group"; n = 0: those of the desired set */
+    tu_strs scope_kinds; /* "Kind", "Kind.group" or "*"; n = 0: those of the desired set */
+    bool unmanaged;      /* are objects that stand in no manifest looked for? default true */
     tu_entry *entries;
     size_t entry_count;
     struct {
@@ -144,7 +145,8 @@ char *tu_config_find(void);
  * repository without a work tree is read by the plugin "git", any other folder or file by
  * "directory". target is "kubernetes", "kubernetes:CONTEXT" or "directory:PATH"; NULL is
  * "kubernetes". Source and target have the names that were given, without a password. */
-tu_config *tu_config_adhoc(const char *location, const char *target, bool heal, tu_error **error);
+tu_config *tu_config_adhoc(const char *location, const char *target, bool heal, bool unmanaged,
+                           tu_error **error);
 tu_config *tu_config_ref(tu_config *c);
 void tu_config_unref(tu_config *c); /* takes NULL */
 const tu_use *tu_config_source(const tu_config *c, tu_str name);

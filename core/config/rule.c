@@ -123,6 +123,8 @@ static void check_namespace(tu_reader *r, const tu_value *item) {
 
 static void check_kind(tu_reader *r, const tu_value *item) {
     tu_str s = item->string;
+    if (tu_str_is(s, "*"))
+        return;
     bool good = s.n > 0 && s.p[0] != '.' && s.p[s.n - 1] != '.';
     for (size_t i = 0; good && i < s.n; i++) {
         char c = s.p[i];
@@ -131,8 +133,8 @@ static void check_kind(tu_reader *r, const tu_value *item) {
     }
     if (!good)
         tu_reader_error(r, item,
-                        "'%.*s' is no kind: write Kind or Kind.group, such as Deployment.apps "
-                        "(patterns don't work here)",
+                        "'%.*s' is no kind: write Kind or Kind.group, such as Deployment.apps, "
+                        "or \"*\" for every kind (other patterns don't work here)",
                         TU_P(s));
 }
 
@@ -276,10 +278,10 @@ static void read_entries(tu_reader *r, const tu_value *list, tu_rule *rule) {
         read_entry(r, v, e);
         if (e->action == TU_ACTION_APPROVE)
             warn_approve(r, v, rule->name);
-        if (e->verdicts == 1u << TU_VERDICT_UNMANAGED)
+        if (e->verdicts == 1u << TU_VERDICT_UNMANAGED && e->action == TU_ACTION_HEAL)
             tu_reader_warn(r, e->place,
-                           "this entry never matches: unmanaged objects are not "
-                           "looked for in this version");
+                           "unmanaged objects are told, not removed, in this version: heal only "
+                           "alerts here");
         const tu_entry *first = e->name.n ? tu_map_put(&names, e->name, e) : NULL;
         if (first)
             tu_reader_error(r, tu_value_get(v, "name"),
@@ -377,10 +379,7 @@ void tu_read_rule(tu_reader *r, tu_str name, const tu_value *spec, tu_place plac
     const tu_value *scope = tu_value_get(spec, "scope");
     rule.scope_namespaces = read_words(r, tu_value_get(scope, "namespaces"), check_namespace);
     rule.scope_kinds = read_words(r, tu_value_get(scope, "kinds"), check_kind);
-    if (scope)
-        tu_reader_warn(r, tu_reader_place(r, scope),
-                       "spec.scope has no effect in this version: unmanaged objects are not "
-                       "looked for");
+    rule.unmanaged = tu_value_boolean(tu_value_get(scope, "unmanaged"), true);
     read_entries(r, tu_value_get(spec, "drift"), &rule);
     read_heal(r, tu_value_get(spec, "heal"), &rule);
     warn_without_effect(r, spec, &rule);

@@ -53,9 +53,13 @@ static tu_rc add_kind(tu_catalogue *c, const tu_value *meta) {
         .hash = keep(c, meta, "hash"),
         .namespaced = tu_value_boolean(tu_value_get(meta, "namespaced"), false),
     };
+    const tu_value *explained = tu_value_get(meta, "explained");
+    if (explained)
+        d->kind.explained = tu_value_copy(&c->arena, explained);
     const tu_value *verbs = tu_value_get(meta, "verbs");
     for (size_t i = 0; i < tu_value_count(verbs); i++) {
         tu_str verb = tu_value_string(tu_value_at(verbs, i));
+        d->kind.listable |= tu_str_is(verb, "list");
         d->kind.watchable |= tu_str_is(verb, "watch");
         d->kind.writable |= tu_str_is(verb, "patch");
     }
@@ -144,6 +148,7 @@ const tu_catalogue_kind *tu_catalogue_find(tu_catalogue *c, tu_str group, tu_str
                                       .version = tu_arena_copy(&c->arena, version),
                                       .kind = tu_arena_copy(&c->arena, kind),
                                       .any = true,
+                                      .listable = true,
                                       .watchable = true,
                                       .writable = true};
         tu_map_put(&c->kinds, tu_str_c(key), d);
@@ -198,6 +203,15 @@ tu_rc tu_catalogue_describe(tu_catalogue *c, const tu_catalogue_kind *k, const t
         *ret = d->description;
     pthread_mutex_unlock(&c->lock);
     return rc;
+}
+
+void tu_catalogue_each(tu_catalogue *c, bool (*each)(void *arg, const tu_catalogue_kind *k),
+                       void *arg) {
+    pthread_mutex_lock(&c->lock); /* kinds are only ever added; nothing below comes back here */
+    bool more = true;
+    for (size_t i = 0; more && i < c->kinds.n; i++)
+        more = each(arg, &((const described *)c->kinds.entries[i].value)->kind);
+    pthread_mutex_unlock(&c->lock);
 }
 
 tu_str tu_catalogue_default_namespace(const tu_catalogue *c) {

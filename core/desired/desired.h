@@ -21,7 +21,8 @@
 typedef struct tu_catalogue tu_catalogue;
 typedef struct tu_catalogue_kind {
     tu_str group, version, kind, resource, hash;
-    bool namespaced, watchable, writable;
+    bool namespaced, listable, watchable, writable;
+    const tu_value *explained; /* objects that nobody has to declare (plugin.h); NULL: none */
     bool any; /* stands for every kind that the target doesn't name (TU_REC_KIND with kind "*") */
 } tu_catalogue_kind;
 tu_rc tu_catalogue_discover(tu_plugin_use *target, const tu_call_options *o, tu_catalogue **ret,
@@ -35,6 +36,10 @@ const tu_catalogue_kind *tu_catalogue_find(tu_catalogue *c, tu_str group, tu_str
 /* Described once and kept; the reference is the catalogue's. */
 tu_rc tu_catalogue_describe(tu_catalogue *c, const tu_catalogue_kind *k, const tu_call_options *o,
                             tu_kind **ret, tu_error **error);
+/* Calls each(arg, kind) for every kind that the target names, in its order, until that returns
+ * false. */
+void tu_catalogue_each(tu_catalogue *c, bool (*each)(void *arg, const tu_catalogue_kind *k),
+                       void *arg);
 tu_str tu_catalogue_default_namespace(const tu_catalogue *c);
 tu_str tu_catalogue_endpoint(const tu_catalogue *c);
 

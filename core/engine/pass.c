@@ -2,7 +2,8 @@
  * engine/pass.c: one pass over some rules: what check, diff and heal do.
  *
  *   for each rule:  source and target -> desired set -> list the target, judging what streams in ->
- * verify what is suspect -> report
+ * verify what is suspect
+ *   then: what is unmanaged, which only all rules of a target together can say -> report
  *
  * A rule that fails is a `problem` in the report; the others go on. Runs on the caller's thread.
  */
@@ -14,6 +15,7 @@
 #include "engine/confirm.h"
 #include "engine/engine.h"
 #include "engine/session.h"
+#include "engine/unmanaged.h"
 #include "engine/view.h"
 #include "heal/heal.h"
 #include "rules/decide.h"
@@ -30,6 +32,7 @@ typedef struct rule_pass {
     tu_rc lost_class;   /* of the last one */
     size_t lost_scopes;
     bool denied; /* a listing across namespaces was refused */
+    tu_strangers strangers;
 } rule_pass;
 
 typedef struct pass {
@@ -69,11 +72,18 @@ static tu_rc on_sighted(void *arg, size_t rule, size_t object, const tu_finding 
     return r->findings[object] ? TU_OK : TU_EINTERNAL;
 }
 
+static tu_rc on_stranger(void *arg, size_t rule, const tu_finding *f) {
+    (void)rule;
+    listing *l = arg;
+    return tu_strangers_add(&l->rule->strangers, &l->pass->report->arena, f);
+}
+
 static tu_rc on_lost(void *arg, size_t scope, tu_rc why, tu_str code, tu_str message) {
     (void)code;
     listing *l = arg;
     rule_pass *r = l->rule;
-    r->denied |= why == TU_EDENIED && r->view->scopes[scope].namespace_count == 0;
+    const tu_scope *s = &r->view->scopes[scope];
+    r->denied |= why == TU_EDENIED && s->namespaced && s->namespace_.n == 0;
     if (!r->scope_lost[scope].n)
         r->lost_scopes++;
     r->scope_lost[scope] =
@@ -92,10 +102,12 @@ static tu_rc list(pass *p, rule_pass *r, tu_error **error) {
     r->scope_lost = tu_xcalloc(r->view->scope_count, sizeof *r->scope_lost);
     r->lost_scopes = 0;
     r->denied = false;
-    if (set->n == 0)
+    tu_strangers_done(&r->strangers);
+    if (r->view->scope_count == 0)
         return TU_OK;
     listing l = {.pass = p, .rule = r};
-    const tu_observer_sink sink = {.sighted = on_sighted, .lost = on_lost, .arg = &l};
+    const tu_observer_sink sink = {
+        .sighted = on_sighted, .stranger = on_stranger, .lost = on_lost, .arg = &l};
     tu_observer observer;
     tu_observer_init(&observer, r->view, &sink);
     tu_call_options call = call_options(p);
@@ -196,12 +208,31 @@ static int by_id(const void *x, const void *y) {
     return (a->line > b->line) - (a->line < b->line);
 }
 
+static void note(tu_rule_report *out, tu_arena *a, const char *text) {
+    if (text && out->note_count < sizeof out->notes / sizeof *out->notes)
+        out->notes[out->note_count++] = tu_arena_copy(a, tu_str_c(text));
+}
+
+/* Scopes where nothing is desired hide no object; but what is unmanaged in them isn't known. */
+static void tell_lost_strangers(pass *p, const rule_pass *r, tu_rule_report *out) {
+    for (size_t i = 0; i < r->view->scope_count; i++) {
+        const tu_scope *s = &r->view->scopes[i];
+        if (s->description || !r->scope_lost[i].n)
+            continue;
+        out->coverage.partly = true;
+        note(out, &p->report->arena,
+             tu_arena_printf(&p->report->arena, "unmanaged %.*s can't be looked for: %.*s",
+                             TU_P(s->kind->kind), TU_P(r->scope_lost[i])));
+    }
+}
+
 static void fill_report(pass *p, rule_pass *r, tu_rule_report *out) {
     tu_arena *a = &p->report->arena;
     const tu_desired_set *set = r->view->rules[0].set;
     out->revision = tu_arena_copy(a, set->revision);
     out->skipped_files = set->skipped_files;
-    out->findings = tu_arena_alloc(a, (set->n + set->problem_count + 1) * sizeof *out->findings);
+    size_t room = set->n + set->problem_count + r->strangers.n + 1;
+    out->findings = tu_arena_alloc(a, room * sizeof *out->findings);
     out->finding_count = 0;
     for (size_t i = 0; i < set->n; i++)
         if (r->findings[i])
@@ -211,6 +242,12 @@ static void fill_report(pass *p, rule_pass *r, tu_rule_report *out) {
         tu_decide(a, r->rule, NULL, NULL, NULL, 0, p->report->started_ms, f, NULL);
         out->findings[out->finding_count++] = f;
     }
+    for (size_t i = 0; i < r->strangers.n; i++)
+        out->findings[out->finding_count++] = r->strangers.items[i];
+    tell_lost_strangers(p, r, out);
+    if (r->rule->unmanaged)
+        tu_coverage_of(a, r->view, &r->strangers, out->findings, out->finding_count,
+                       &out->coverage);
     if (out->finding_count)
         qsort(out->findings, out->finding_count, sizeof *out->findings, by_id);
     if (set->n && r->lost_scopes == r->view->scope_count) {
@@ -250,14 +287,50 @@ static tu_rc run_rule(pass *p, rule_pass *r, tu_rule_report *out) {
             rc = verify_suspects(p, r);
         tu_desired_unref(set);
     }
-    if (rc == TU_OK) {
-        fill_report(p, r, out);
-    } else {
+    if (rc != TU_OK) {
         problem(p, out, rc, why);
         tu_view_unref(r->view);
         r->view = NULL;
     }
     return rc == TU_ECANCELLED ? rc : TU_OK;
+}
+
+/* --- what is unmanaged ------------------------------------------------------------------------ */
+
+/* The desired set of a rule that has the same target: of this pass, or loaded just for its names.
+ * NULL: it can't be read now. The reference is the caller's. */
+static tu_desired_set *set_of(pass *p, const tu_rule *rule) {
+    for (size_t i = 0; i < p->report->rule_count; i++)
+        if (p->rules[i].rule == rule && rule->mode != TU_MODE_OFF)
+            return p->rules[i].view ? tu_desired_ref(p->rules[i].view->rules[0].set) : NULL;
+    rule_pass other = {.rule = rule,
+                       .target = tu_session_use(p->session, TU_KIND_TARGET, rule->to)};
+    tu_desired_set *set = NULL;
+    _cleanup_(tu_error_freep) tu_error *why = NULL;
+    return load(p, &other, &set, &why) == TU_OK ? set : NULL;
+}
+
+/* What another rule of the same target desires is not unmanaged. */
+static void settle_strangers(pass *p, rule_pass *r, tu_rule_report *out) {
+    const tu_config *c = p->session->config;
+    for (size_t i = 0; i < c->rule_count && r->strangers.n; i++) {
+        const tu_rule *other = &c->rules[i];
+        if (other == r->rule || !tu_str_eq(other->to, r->rule->to))
+            continue;
+        tu_desired_set *set = set_of(p, other);
+        if (set) {
+            tu_strangers_subtract(&r->strangers, set);
+            tu_desired_unref(set);
+            continue;
+        }
+        note(out, &p->report->arena,
+             tu_arena_printf(&p->report->arena,
+                             "%zu objects that may be unmanaged aren't told: rule %.*s, which may "
+                             "hold them, can't be read now",
+                             r->strangers.n, TU_P(other->name)));
+        out->coverage.partly = true;
+        tu_strangers_done(&r->strangers);
+    }
 }
 
 /* --- opening and closing ---------------------------------------------------------------------- */
@@ -300,6 +373,7 @@ static void pass_close(pass *p) {
         free(p->rules[i].findings);
         free(p->rules[i].suspect);
         free(p->rules[i].scope_lost);
+        tu_strangers_done(&p->rules[i].strangers);
     }
     free(p->rules);
     tu_map_done(&p->catalogues, free_catalogue);
@@ -331,6 +405,12 @@ static tu_rc pass_run(pass *p, tu_errors *errors) {
     tu_rc rc = TU_OK;
     for (size_t i = 0; i < p->report->rule_count && rc == TU_OK; i++)
         rc = run_rule(p, &p->rules[i], &p->report->rules[i]);
+    for (size_t i = 0; i < p->report->rule_count && rc == TU_OK; i++) {
+        if (!p->rules[i].view)
+            continue;
+        settle_strangers(p, &p->rules[i], &p->report->rules[i]);
+        fill_report(p, &p->rules[i], &p->report->rules[i]);
+    }
     tu_clock clock = tu_clock_real();
     p->report->finished_ms = tu_clock_wall(&clock);
     if (rc != TU_OK) {

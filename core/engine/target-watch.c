@@ -73,7 +73,7 @@ static void scope_done(tu_job *job) {
         if (j->lost) {
             const tu_scope *scope = &t->view->scopes[j->scope];
             char what[512];
-            snprintf(what, sizeof what, "%.*s: %s", TU_P(scope->kind), j->text);
+            snprintf(what, sizeof what, "%.*s: %s", TU_P(scope->kind->kind), j->text);
             condition_set(s, &t->problem, "target", t->use->name.p, what);
         } else if (!target_is_any_lost(t)) {
             condition_set(s, &t->problem, "target", t->use->name.p, NULL);
@@ -139,7 +139,8 @@ static tu_rc on_current(void *arg, size_t scope) {
 static tu_rc on_lost(void *arg, size_t scope, tu_rc why, tu_str code, tu_str message) {
     (void)code;
     observing *o = arg;
-    bool denied = why == TU_EDENIED && o->view->scopes[scope].namespace_count == 0;
+    const tu_scope *s = &o->view->scopes[scope];
+    bool denied = why == TU_EDENIED && s->namespaced && s->namespace_.n == 0;
     return post_scope(o, scope, false, true, denied, message);
 }
 

@@ -6,110 +6,11 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "base/map.h"
 #include "base/mem.h"
+#include "compare/unmanaged.h"
 #include "heal/heal.h"
 #include "rules/decide.h"
 #include "value/json.h"
-
-/* Up to this many namespaces a kind is listed namespace by namespace; beyond it one list of
- * everything is cheaper. */
-#define NAMESPACES_NAMED 4
-
-/* --- the view --------------------------------------------------------------------------------- */
-
-static size_t scope_for(tu_view *v, tu_map *index, const tu_object_id *id, tu_kind *kind) {
-    char key[1024];
-    snprintf(key, sizeof key, "%.*s/%.*s/%.*s", TU_P(id->group), TU_P(id->version), TU_P(id->kind));
-    size_t known = (size_t)(uintptr_t)tu_map_get(index, tu_str_c(key));
-    if (known)
-        return known - 1;
-    v->scopes = tu_xrealloc(v->scopes, (v->scope_count + 1) * sizeof *v->scopes);
-    v->scopes[v->scope_count] = (tu_scope){
-        .group = id->group, .version = id->version, .kind = id->kind, .description = kind};
-    tu_map_put(index, tu_str_c(key), (void *)(uintptr_t)(v->scope_count + 1));
-    return v->scope_count++;
-}
-
-static void add_namespace(tu_scope *s, tu_str name) {
-    for (size_t i = 0; i < s->namespace_count; i++)
-        if (tu_str_eq(s->namespaces[i], name))
-            return;
-    s->namespaces = tu_xrealloc(s->namespaces, (s->namespace_count + 1) * sizeof *s->namespaces);
-    s->namespaces[s->namespace_count++] = name;
-}
-
-static void write_selector(tu_view *v) {
-    _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
-    tu_buf_add_c(&b, "{\"scopes\":[");
-    for (size_t i = 0; i < v->scope_count; i++) {
-        const tu_scope *s = &v->scopes[i];
-        tu_buf_add_c(&b, i ? ",{\"group\":" : "{\"group\":");
-        tu_buf_add_json_string(&b, s->group);
-        tu_buf_add_c(&b, ",\"version\":");
-        tu_buf_add_json_string(&b, s->version);
-        tu_buf_add_c(&b, ",\"kind\":");
-        tu_buf_add_json_string(&b, s->kind);
-        tu_buf_add_c(&b, ",\"namespaces\":[");
-        for (size_t n = 0; n < s->namespace_count; n++) {
-            tu_buf_add_c(&b, n ? "," : "");
-            tu_buf_add_json_string(&b, s->namespaces[n]);
-        }
-        tu_buf_add_c(&b, "]}");
-    }
-    tu_buf_add_c(&b, "],\"detail\":\"full\"}");
-    v->selector = tu_arena_copy(&v->arena, tu_buf_str(&b));
-}
-
-tu_view *tu_view_new(tu_config *config, const tu_rule *const *rules, tu_desired_set *const *sets,
-                     size_t n, bool narrow) {
-    tu_view *v = tu_xcalloc(1, sizeof *v);
-    v->references = 1;
-    v->config = tu_config_ref(config);
-    tu_arena_init(&v->arena, 0);
-    v->rules = tu_xcalloc(n, sizeof *v->rules);
-    v->rule_count = n;
-    tu_map index = {0};
-    for (size_t i = 0; i < n; i++) {
-        tu_view_rule *r = &v->rules[i];
-        r->rule = rules[i];
-        r->set = tu_desired_ref(sets[i]);
-        r->scope_of = tu_xcalloc(r->set->n, sizeof *r->scope_of);
-        for (size_t k = 0; k < r->set->n; k++) {
-            const tu_object_id id = tu_desired_id(r->set, k);
-            r->scope_of[k] = (uint32_t)scope_for(v, &index, &id, tu_desired_kind(r->set, k));
-            if (id.namespace_.n)
-                add_namespace(&v->scopes[r->scope_of[k]], id.namespace_);
-        }
-    }
-    for (size_t i = 0; i < v->scope_count && !narrow; i++)
-        if (v->scopes[i].namespace_count > NAMESPACES_NAMED)
-            v->scopes[i].namespace_count = 0;
-    tu_map_done(&index, NULL);
-    write_selector(v);
-    return v;
-}
-
-tu_view *tu_view_ref(tu_view *v) {
-    __atomic_add_fetch(&v->references, 1, __ATOMIC_RELAXED);
-    return v;
-}
-
-void tu_view_unref(tu_view *v) {
-    if (!v || __atomic_sub_fetch(&v->references, 1, __ATOMIC_ACQ_REL) > 0)
-        return;
-    for (size_t i = 0; i < v->rule_count; i++) {
-        tu_desired_unref(v->rules[i].set);
-        free(v->rules[i].scope_of);
-    }
-    for (size_t i = 0; i < v->scope_count; i++)
-        free(v->scopes[i].namespaces);
-    free(v->rules);
-    free(v->scopes);
-    tu_config_unref(v->config);
-    tu_arena_done(&v->arena);
-    free(v);
-}
 
 /* --- one object ------------------------------------------------------------------------------- */
 
@@ -142,6 +43,33 @@ tu_rc tu_view_judge(tu_arena *a, const tu_rule *rule, const tu_prepared *desired
                      ret, error);
 }
 
+/* An object of the rule's scope that stands in no manifest. What the finding says of it is one
+ * change: the whole object was added, by whoever made it. */
+static tu_rc judge_stranger(tu_arena *a, const tu_rule *rule, const tu_object_id *id,
+                            const tu_value *live, const tu_value *explained, tu_finding *ret,
+                            tu_error **error) {
+    tu_unmanaged u;
+    tu_rc rc = tu_unmanaged_judge(a, live, explained, TU_S(TU_FIELD_MANAGER), &u, error);
+    if (rc != TU_OK)
+        return rc;
+    *ret = (tu_finding){.id = *id,
+                        .verdict = u.explained.n ? TU_VERDICT_IN_SYNC : TU_VERDICT_UNMANAGED,
+                        .confidence = TU_CONFIDENCE_OBSERVED,
+                        .reason = u.explained.n ? u.explained : u.reason,
+                        .onset = u.explained.n ? (tu_str){0} : u.since,
+                        .uid = u.uid,
+                        .resource_version = u.resource_version};
+    if (u.explained.n)
+        return TU_OK;
+    ret->changes = tu_arena_zalloc(a, sizeof *ret->changes);
+    if (!ret->changes)
+        return tu_error_memory(error);
+    ret->change_count = 1;
+    ret->changes[0] = (tu_change){.path = TU_S(""), .kind = TU_CHANGE_ADDED, .owner = u.maker};
+    tu_clock clock = tu_clock_real();
+    return tu_decide(a, rule, live, NULL, NULL, 0, tu_clock_wall(&clock), ret, error);
+}
+
 /* --- the observer ----------------------------------------------------------------------------- */
 
 void tu_observer_init(tu_observer *o, tu_view *view, const tu_observer_sink *sink) {
@@ -150,6 +78,7 @@ void tu_observer_init(tu_observer *o, tu_view *view, const tu_observer_sink *sin
     o->seen = tu_xcalloc(view->rule_count, sizeof *o->seen);
     for (size_t i = 0; i < view->rule_count; i++)
         o->seen[i] = tu_xcalloc(view->rules[i].set->n, 1);
+    o->strangers = tu_xcalloc(view->scope_count, sizeof *o->strangers);
     o->unreadable = tu_xcalloc(view->scope_count, 1);
     o->listing = tu_xcalloc(view->scope_count, 1);
 }
@@ -157,7 +86,10 @@ void tu_observer_init(tu_observer *o, tu_view *view, const tu_observer_sink *sin
 void tu_observer_done(tu_observer *o) {
     for (size_t i = 0; o->view && i < o->view->rule_count; i++)
         free(o->seen[i]);
+    for (size_t i = 0; o->view && i < o->view->scope_count; i++)
+        tu_map_done(&o->strangers[i], NULL);
     free(o->seen);
+    free(o->strangers);
     free(o->unreadable);
     free(o->listing);
     tu_arena_done(&o->arena);
@@ -200,6 +132,65 @@ static tu_rc unreadable(tu_observer *o, size_t scope) {
                         TU_S("the target sent an object that can't be read"));
 }
 
+/* --- what stands in no set -------------------------------------------------------------------- */
+
+/* Another rule of the same target may desire it, in whatever version. */
+static bool is_anybodys(const tu_observer *o, const tu_object_id *id) {
+    for (size_t i = 0; i < o->view->rule_count; i++)
+        if (tu_desired_find(o->view->rules[i].set, id) != TU_DESIRED_NONE)
+            return true;
+    return false;
+}
+
+void tu_stranger_key(tu_buf *b, const tu_rule *rule, const tu_object_id *id) {
+    tu_buf_addf(b, "%.*s ", TU_P(rule->name));
+    tu_object_id_print(b, id);
+}
+
+static tu_rc sight_stranger(tu_observer *o, size_t rule, size_t scope, const tu_object_id *id,
+                            const tu_value *live) {
+    const tu_rule *r = o->view->rules[rule].rule;
+    tu_finding f;
+    tu_rc rc =
+        judge_stranger(&o->arena, r, id, live, o->view->scopes[scope].kind->explained, &f, NULL);
+    if (rc != TU_OK)
+        return TU_OK; /* out of memory for this one: it can't be said whose it is */
+    if (f.verdict == TU_VERDICT_UNMANAGED) {
+        if (o->strangers[scope].n >= TU_LIMIT_UNMANAGED)
+            return TU_OK;
+        _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
+        tu_stranger_key(&key, r, id);
+        tu_map_put(&o->strangers[scope], tu_buf_str(&key), o);
+    }
+    return o->sink.stranger(o->sink.arg, rule, &f);
+}
+
+static tu_rc sight_strangers(tu_observer *o, size_t scope, const tu_object_id *id,
+                             const tu_value *live) {
+    tu_rc rc = TU_OK;
+    for (size_t i = 0; o->sink.stranger && i < o->view->rule_count && rc == TU_OK; i++) {
+        if (!tu_view_looks_at(&o->view->rules[i], scope, id->namespace_))
+            continue;
+        if (is_anybodys(o, id))
+            return TU_OK;
+        if (live)
+            rc = sight_stranger(o, i, scope, id, live);
+        else if (o->sink.stranger_gone)
+            rc = o->sink.stranger_gone(o->sink.arg, i, id);
+    }
+    return rc;
+}
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+static tu_object_id id_in(const tu_scope *s, const tu_value *metadata) {
+    return (tu_object_id){.group = s->kind->group,
+                          .version = s->kind->version,
+                          .kind = s->kind->kind,
+                          .namespace_ = tu_value_get_string(metadata, "namespace"),
+                          .name = tu_value_get_string(metadata, "name")};
+}
+
 static tu_rc on_live(tu_observer *o, const tu_scope *s, size_t scope, tu_str body) {
     tu_arena_reset(&o->arena);
     tu_value *live = NULL;
@@ -209,12 +200,7 @@ static tu_rc on_live(tu_observer *o, const tu_scope *s, size_t scope, tu_str bod
         tu_error_free(why);
         return unreadable(o, scope);
     }
-    const tu_value *metadata = tu_value_get(live, "metadata");
-    const tu_object_id id = {.group = s->group,
-                             .version = s->version,
-                             .kind = s->kind,
-                             .namespace_ = tu_value_get_string(metadata, "namespace"),
-                             .name = tu_value_get_string(metadata, "name")};
+    const tu_object_id id = id_in(s, tu_value_get(live, "metadata"));
     bool sealed = false;
     for (size_t i = 0; i < o->view->rule_count; i++) {
         size_t object = find(&o->view->rules[i], &id);
@@ -227,28 +213,27 @@ static tu_rc on_live(tu_observer *o, const tu_scope *s, size_t scope, tu_str bod
         if (rc != TU_OK)
             return rc;
     }
-    return TU_OK;
+    return sealed ? TU_OK : sight_strangers(o, scope, &id, live);
 }
 
-static tu_rc on_gone(tu_observer *o, const tu_scope *s, const tu_value *meta) {
+static tu_rc on_gone(tu_observer *o, const tu_scope *s, size_t scope, const tu_value *meta) {
     tu_arena_reset(&o->arena);
-    const tu_object_id id = {.group = s->group,
-                             .version = s->version,
-                             .kind = s->kind,
-                             .namespace_ = tu_value_get_string(meta, "namespace"),
-                             .name = tu_value_get_string(meta, "name")};
+    const tu_object_id id = id_in(s, meta);
+    bool desired = false;
     for (size_t i = 0; i < o->view->rule_count; i++) {
         size_t object = find(&o->view->rules[i], &id);
+        desired |= object != TU_DESIRED_NONE;
         tu_rc rc = object == TU_DESIRED_NONE ? TU_OK : sight(o, i, object, NULL);
         if (rc != TU_OK)
             return rc;
     }
-    return TU_OK;
+    return desired ? TU_OK : sight_strangers(o, scope, &id, NULL);
 }
 
 static void on_begin(tu_observer *o, size_t scope) {
     o->unreadable[scope] = 0;
     o->listing[scope] = 1;
+    tu_map_done(&o->strangers[scope], NULL);
     for (size_t i = 0; i < o->view->rule_count; i++)
         for (size_t k = 0; k < o->view->rules[i].set->n; k++)
             if (o->view->rules[i].scope_of[k] == scope)
@@ -298,7 +283,7 @@ tu_rc tu_observer_record(void *arg, uint32_t record, uint32_t index, const tu_va
     case TU_REC_OBJECT:
         return on_live(o, s, index, body);
     case TU_REC_GONE:
-        return on_gone(o, s, meta);
+        return on_gone(o, s, index, meta);
     case TU_REC_END:
         return on_end(o, index);
     case TU_REC_CURRENT:

@@ -10,19 +10,25 @@
 #ifndef TU_ENGINE_VIEW_H
 #define TU_ENGINE_VIEW_H
 
+#include "base/map.h"
 #include "desired/desired.h"
 
+/* One kind in one namespace, or in all of them, or one kind that knows no namespaces: what is listed
+ * and watched as a whole, and can be denied as a whole. */
 typedef struct tu_scope {
-    tu_str group, version, kind;
-    tu_kind *description; /* borrowed from the catalogue */
-    tu_str *namespaces;   /* n = 0: all, or none because the kind has none */
-    size_t namespace_count;
+    const tu_catalogue_kind *kind; /* borrowed from the catalogue, and so is: */
+    tu_kind *description;          /* NULL where nothing is desired */
+    tu_str namespace_;             /* empty: all, or none because the kind has none */
+    bool namespaced;
 } tu_scope;
 
 typedef struct tu_view_rule {
     const tu_rule *rule;
     tu_desired_set *set;
     uint32_t *scope_of; /* of each object of the set */
+    bool *looks;        /* beside the scopes: are unmanaged objects looked for in it? */
+    tu_map namespaces;  /* a set: the namespaces in which they are */
+    bool patterns;      /* and those that a pattern of spec.scope.namespaces matches */
 } tu_view_rule;
 
 typedef struct tu_view {
@@ -37,11 +43,18 @@ typedef struct tu_view {
 } tu_view;
 
 /* rules[i] and sets[i] belong together; all have the same target. narrow: name every namespace,
- * even where there are many (for credentials that may not list across namespaces). */
+ * even where there are many (for credentials that may not list across namespaces).
+ *
+ * Unmanaged objects are looked for where rule->unmanaged says so: in the kinds and namespaces of
+ * spec.scope, else of the desired set. Kinds without namespaces only where spec.scope names them:
+ * a rule that holds one ClusterRole has no say about all the others. */
 tu_view *tu_view_new(tu_config *config, const tu_rule *const *rules, tu_desired_set *const *sets,
                      size_t n, bool narrow);
 tu_view *tu_view_ref(tu_view *v);
 void tu_view_unref(tu_view *v); /* takes NULL */
+
+/* Does the rule look for unmanaged objects in that namespace of that scope? */
+bool tu_view_looks_at(const tu_view_rule *r, size_t scope, tu_str namespace_);
 
 /* Judges one object and decides what the finding means. live and predicted may be NULL, and are
  * sealed. */
@@ -53,6 +66,10 @@ tu_rc tu_view_judge(tu_arena *a, const tu_rule *rule, const tu_prepared *desired
  * the call. */
 typedef struct tu_observer_sink {
     tu_rc (*sighted)(void *arg, size_t rule, size_t object, const tu_finding *f, bool suspect);
+    /* An object of the rule's scope that stands in no set of the view: `unmanaged`, or `in-sync` with
+     * the reason why nobody has to declare it. NULL: they aren't looked for. */
+    tu_rc (*stranger)(void *arg, size_t rule, const tu_finding *f);
+    tu_rc (*stranger_gone)(void *arg, size_t rule, const tu_object_id *id);
     tu_rc (*ended)(void *arg, size_t scope);   /* a complete listing */
     tu_rc (*current)(void *arg, size_t scope); /* nothing new, and sure of it */
     tu_rc (*lost)(void *arg, size_t scope, tu_rc why, tu_str code, tu_str message);
@@ -62,13 +79,16 @@ typedef struct tu_observer_sink {
 typedef struct tu_observer {
     tu_view *view;
     tu_arena arena;
-    uint8_t **seen;      /* per rule, per object: seen in the listing under way */
-    uint8_t *listing;    /* per scope: begun and not ended */
+    uint8_t **seen;    /* per rule, per object: seen in the listing under way */
+    uint8_t *listing;  /* per scope: begun and not ended */
+    tu_map *strangers; /* per scope: "RULE OBJECT" of the unmanaged ones since its listing began */
     uint8_t *unreadable; /* per scope: an object of this listing couldn't be read, so absence proves
                             nothing */
     tu_observer_sink sink;
 } tu_observer;
 
+/* How an observer names an unmanaged object of a rule. */
+void tu_stranger_key(tu_buf *b, const tu_rule *rule, const tu_object_id *id);
 void tu_observer_init(tu_observer *o, tu_view *view, const tu_observer_sink *sink);
 void tu_observer_done(tu_observer *o);
 /* on_record of list and watch calls; arg is the observer. */

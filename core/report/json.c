@@ -118,6 +118,35 @@ static void add_rule_head(tu_buf *out, const tu_rule_report *rule) {
         tu_buf_add_byte(out, ']');
 }
 
+static void add_covered(tu_buf *out, size_t managed, size_t unmanaged) {
+    tu_buf_addf(out, "\"percent\":%.1f,\"managed\":%zu,\"unmanaged\":%zu",
+                tu_coverage_percent(managed, unmanaged), managed, unmanaged);
+}
+
+static void add_parts(tu_buf *out, const char *key, const tu_coverage_part *parts, size_t n) {
+    tu_buf_addf(out, ",\"%s\":[", key);
+    for (size_t i = 0; i < n; i++) {
+        add_text(out, i ? ",{" : "{", "name", parts[i].name);
+        tu_buf_add_byte(out, ',');
+        add_covered(out, parts[i].managed, parts[i].unmanaged);
+        tu_buf_add_byte(out, '}');
+    }
+    tu_buf_add_byte(out, ']');
+}
+
+/* Only where unmanaged objects were looked for. */
+static void add_coverage(tu_buf *out, const tu_coverage *c) {
+    if (!c->known)
+        return;
+    tu_buf_add_c(out, ",\"coverage\":{");
+    add_covered(out, c->managed, c->unmanaged);
+    tu_buf_addf(out, ",\"explained\":%zu,\"partly\":%s", c->explained,
+                c->partly ? "true" : "false");
+    add_parts(out, "kinds", c->kinds, c->kind_count);
+    add_parts(out, "namespaces", c->namespaces, c->namespace_count);
+    tu_buf_add_byte(out, '}');
+}
+
 static void add_rule(tu_buf *out, const tu_rule_report *rule, bool all) {
     tu_buf head = TU_BUF_INIT(out->max);
     add_rule_head(&head, rule);
@@ -134,7 +163,9 @@ static void add_rule(tu_buf *out, const tu_rule_report *rule, bool all) {
         tu_report_finding_json(out, rule->findings[i]);
         separator = ",";
     }
-    tu_buf_add_c(out, "]}");
+    tu_buf_add_byte(out, ']');
+    add_coverage(out, &rule->coverage);
+    tu_buf_add_byte(out, '}');
 }
 
 void tu_report_write_json(const tu_report *r, const tu_report_options *o, tu_buf *out) {

@@ -9,6 +9,11 @@ static void (*const writers[])(const tu_report *r, const tu_report_options *o, t
     [TU_REPORT_JSON] = tu_report_write_json,
 };
 
+double tu_coverage_percent(size_t managed, size_t unmanaged) {
+    size_t all = managed + unmanaged;
+    return all ? (double)(managed * 1000 / all) / 10 : 100;
+}
+
 void tu_report_write(const tu_report *r, const tu_report_options *o, tu_buf *out) {
     writers[o->format](r, o, out);
 }

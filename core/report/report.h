@@ -9,6 +9,21 @@
 #include "config/config.h"
 #include "model/model.h"
 
+/* How much of what lives in a rule's scope stands in its source. */
+typedef struct tu_coverage_part {
+    tu_str name;               /* "Deployment.apps", or a namespace ("": none) */
+    size_t managed, unmanaged; /* objects that live; explained ones are in neither */
+} tu_coverage_part;
+typedef struct tu_coverage {
+    bool known;  /* unmanaged objects were looked for */
+    bool partly; /* not everywhere: something could not be listed */
+    size_t managed, unmanaged, explained;
+    tu_coverage_part *kinds, *namespaces; /* sorted by name */
+    size_t kind_count, namespace_count;
+} tu_coverage;
+/* managed in percent of both, rounded down to tenths; 100 where nothing lives. */
+double tu_coverage_percent(size_t managed, size_t unmanaged);
+
 /* What happened to one rule in one pass. Findings are sorted by group, kind, namespace, name. */
 typedef struct tu_rule_report {
     tu_str name, source, revision, target;
@@ -20,6 +35,7 @@ typedef struct tu_rule_report {
     tu_rc problem_class;
     tu_str notes[8]; /* things worth knowing: "no namespace given: default used" */
     size_t note_count;
+    tu_coverage coverage;
 } tu_rule_report;
 
 typedef struct tu_report {

@@ -99,13 +99,12 @@ static bool asks_for(const tu_entry *e, const tu_change *c) {
 /* ---- decisions ------------------------------------------------------------------------- */
 
 /* What happens where no entry says anything. Nothing can heal a manifest that is wrong or a target
- * that refuses; what is not in Git is removed only where pruning is switched on. */
+ * that refuses, and what stands in no manifest is told, not removed. */
 static tu_action default_action(const decider *d) {
     tu_verdict v = d->finding->verdict;
     if (d->rule->mode == TU_MODE_OFF || !tu_verdict_is_drift(v))
         return TU_ACTION_IGNORE;
-    bool healable = v == TU_VERDICT_DRIFTED || v == TU_VERDICT_MISSING ||
-                    (v == TU_VERDICT_UNMANAGED && d->rule->heal.prune);
+    bool healable = v == TU_VERDICT_DRIFTED || v == TU_VERDICT_MISSING;
     return d->rule->mode == TU_MODE_HEAL && healable ? TU_ACTION_HEAL : TU_ACTION_ALERT;
 }
 
@@ -232,7 +231,8 @@ tu_rc tu_decide(tu_arena *a, const tu_rule *rule, const tu_value *live, const tu
         return TU_OK;
     }
     fold(f);
-    if (f->action == TU_ACTION_IGNORE && f->verdict == TU_VERDICT_DRIFTED)
+    if (f->action == TU_ACTION_IGNORE &&
+        (f->verdict == TU_VERDICT_DRIFTED || f->verdict == TU_VERDICT_UNMANAGED))
         settle_ignored(&d, f);
     return TU_OK;
 }

@@ -96,7 +96,10 @@ typedef int32_t tu_rc;
  *                                           metadata: list and watch can leave out all but an object's metadata
  *   TU_REC_KIND         target.discover     {"group","version","kind","resource","namespaced":bool,
  *                                            "verbs":[...],"hash"}                        -
- *                                           group and kind "*": any other kind is welcome too
+ *                                           group and kind "*": any other kind is welcome too.
+ *                                           "explained":[{"reason", "names":[glob], "namespaces":[glob],
+ *                                           "labels":{key:glob}, "annotations":{key:glob}}]: objects of the kind
+ *                                           that nobody has to declare; what is left out matches all
  *   TU_REC_STALE_GROUP  target.discover     {"group","version","message"}: a group that couldn't be asked -
  *   TU_REC_DESCRIPTION  target.describe     {}                                           a kind description (below)
  *   TU_REC_BEGIN        target.list, watch  {}: a complete listing of scope `index` begins   -

@@ -283,6 +283,7 @@ static tu_rc emit_kind(reading *r, kube_resource *e) {
     }
     kube_text_string(&meta, "],\"hash\":");
     kube_text_quote(&meta, kube_str(hash));
+    kube_explained(e, &meta);
     kube_text_string(&meta, "}");
     rc = add(r, e);
     if (rc != TU_OK || meta.failed)

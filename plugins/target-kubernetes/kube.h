@@ -197,6 +197,10 @@ void kube_resource_words(const kube_resource *r, char *ret, size_t size);
 bool kube_resource_sealed(const kube_resource *r); /* a Secret */
 
 /* --- openapi.c, compile.c, tables.c ------------------------------------------------------------------ */
+/* explained.c: adds ',"explained":[...]' where some objects of the kind need no manifest. */
+void kube_explained(const kube_resource *r, kube_text *ret);
+
+/* --- openapi.c, compile.c ------------------------------------------------------------------ */
 
 typedef struct kube_openapi kube_openapi;
 kube_openapi *kube_openapi_new(void);

@@ -33,7 +33,7 @@ test_desired test_desired_new(bool heal) {
     snprintf(path, sizeof path, "%s/m", t.folder);
     assert_int_equal(mkdir(path, 0755), 0);
     snprintf(settings, sizeof settings, "directory:%s", t.folder);
-    t.config = tu_config_adhoc(path, settings, heal, NULL);
+    t.config = tu_config_adhoc(path, settings, heal, false, NULL);
     assert_non_null(t.config);
     snprintf(settings, sizeof settings, "{path: \"%s\"}", path);
     const tu_library *directory = NULL;

@@ -215,7 +215,7 @@ static void the_example_of_the_design_loads(void **state) {
     assert_non_null(r->heal.windows[0].schedule);
     assert_int_equal(r->heal.approval_votes, 1);
     ASSERT_STR(r->labels[0].value, "shop");
-    assert_int_equal(c->warning_count, 3); /* scope, prune and approval have no effect yet */
+    assert_int_equal(c->warning_count, 2); /* prune and approval have no effect yet */
     assert_int_equal(c->files.n, 1);
     tu_config_unref(c);
 }
@@ -301,7 +301,7 @@ static void what_is_hardly_meant_is_a_warning(void **state) {
         unsigned line;
         const char *begins;
     } wanted[] = {
-        {64, "spec.scope"},      {78, "approvals can't be given"}, {83, "this entry has expired"},
+        {78, "approvals can't be given"}, {83, "this entry has expired"},
         {85, "spec.heal.prune"}, {87, "spec.heal.approval"},       {94, "spec.heal.approval"},
     };
     assert_int_equal(c->warning_count, sizeof wanted / sizeof *wanted);
@@ -426,7 +426,7 @@ static void words_become_a_configuration(void **state) {
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         tu_error *e = NULL;
-        tu_config *c = tu_config_adhoc(table[i].location, table[i].target, i % 2, &e);
+        tu_config *c = tu_config_adhoc(table[i].location, table[i].target, i % 2, false, &e);
         if (!c)
             fail_msg("%s: %s", table[i].location, tu_error_text(e));
         const tu_rule *r = tu_config_rule(c, TU_S("check"));
@@ -470,7 +470,7 @@ static void words_become_a_configuration(void **state) {
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         tu_error *e = NULL;
-        assert_null(tu_config_adhoc(wrong[i].location, wrong[i].target, false, &e));
+        assert_null(tu_config_adhoc(wrong[i].location, wrong[i].target, false, false, &e));
         assert_non_null(e);
         if (!strstr(e->message, wrong[i].message) ||
             (wrong[i].hint && (!e->hint || !strstr(e->hint, wrong[i].hint))))

@@ -35,6 +35,22 @@ static tu_rc on_lost(void *arg, size_t scope, tu_rc why, tu_str code, tu_str mes
     return TU_OK;
 }
 
+static tu_rc on_stranger(void *arg, size_t rule, const tu_finding *f) {
+    (void)rule;
+    tu_buf_addf(arg, "%.*s %s", TU_P(f->id.name), tu_verdict_name(f->verdict));
+    if (f->change_count)
+        tu_buf_addf(arg, " by %.*s since %.*s", TU_P(f->changes[0].owner.manager), TU_P(f->onset));
+    if (f->reason.n)
+        tu_buf_addf(arg, " (%.*s)", TU_P(f->reason));
+    tu_buf_add_byte(arg, '\n');
+    return TU_OK;
+}
+static tu_rc on_stranger_gone(void *arg, size_t rule, const tu_object_id *id) {
+    (void)rule;
+    tu_buf_addf(arg, "%.*s gone\n", TU_P(id->name));
+    return TU_OK;
+}
+
 /* One script: a record a line. "begin", "end", "current", "lost", "object JSON", "gone NAME". All of
  * scope 0, where ConfigMaps "a" and "b" are desired, both blue. */
 typedef struct a_case {
@@ -105,6 +121,8 @@ static void play(tu_view *view, const a_case *c) {
                                    .ended = on_ended,
                                    .current = on_current,
                                    .lost = on_lost,
+                                   .stranger = on_stranger,
+                                   .stranger_gone = on_stranger_gone,
                                    .arg = &told};
     tu_observer o;
     tu_observer_init(&o, view, &sink);
@@ -182,8 +200,10 @@ static void many_namespaces_are_one_scope_unless_each_must_be_named(void **state
     }
     test_desired_load(&t);
     tu_view *all = view_of(&t, false), *each = view_of(&t, true);
-    assert_int_equal(all->scopes[0].namespace_count, 0);
-    assert_int_equal(each->scopes[0].namespace_count, 6);
+    assert_int_equal(all->scope_count, 1);
+    assert_int_equal(all->scopes[0].namespace_.n, 0);
+    assert_int_equal(each->scope_count, 6);
+    assert_int_equal(each->rules[0].scope_of[5], 5);
     assert_contains(all->selector.p, "\"namespaces\":[]");
     assert_contains(each->selector.p, "\"n5\"");
     tu_view_unref(all);
@@ -191,8 +211,60 @@ static void many_namespaces_are_one_scope_unless_each_must_be_named(void **state
     test_desired_done(&t);
 }
 
+/* --- what stands in no manifest --------------------------------------------------------------- */
+
+#define STRANGER(name, namespace, more)                                                            \
+    "{\"metadata\":{\"name\":\"" name                                                              \
+    "\",\"namespace\":\"" namespace "\",\"uid\":\"u\",\"creationTimestamp\":\"2026-01-01T00:00:"   \
+                                    "00Z\"" more "}}"
+#define BY(manager)                                                                                \
+    ",\"managedFields\":[{\"manager\":\"" manager "\",\"operation\":\"Update\","                   \
+    "\"apiVersion\":\"v1\",\"time\":\"2026-01-01T00:00:00Z\",\"fieldsType\":\"FieldsV1\","         \
+    "\"fieldsV1\":{\"f:data\":{\".\":{},\"f:a\":{}}}}]"
+
+static const a_case strangers[] = {
+    {"what somebody made is unmanaged, with the hand and the time",
+     "object " STRANGER("c", "shop", BY("kubectl-create")) "\n",
+     "c unmanaged by kubectl-create since 2026-01-01T00:00:00Z\n"},
+    {"where nothing is recorded, nobody is named", "object " STRANGER("c", "shop", "") "\n",
+     "c unmanaged by  since 2026-01-01T00:00:00Z\n"},
+    {"what has an owner is declared with it",
+     "object " STRANGER("c", "shop",
+                        ",\"ownerReferences\":[{\"kind\":\"Job\",\"name\":\"j\"}]") "\n",
+     "c in-sync (belongs to Job j)\n"},
+    {"what only controllers wrote needs no manifest",
+     "object " STRANGER("c", "shop", BY("kube-controller-manager")) "\n",
+     "c in-sync (made by the controller kube-controller-manager)\n"},
+    {"what is being deleted is on its way out",
+     "object " STRANGER("c", "shop", ",\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"") "\n",
+     "c in-sync (it is being deleted)\n"},
+    {"what Git dropped is named as ours", "object " STRANGER("c", "shop", BY("trueup")) "\n",
+     "c unmanaged by trueup since 2026-01-01T00:00:00Z (left-git: applied from Git before, and "
+     "stands in no manifest now)\n"},
+    {"another namespace is none of the rule's business", "object " STRANGER("c", "other", "") "\n",
+     ""},
+    {"what goes away is told", "gone c\n", "c gone\n"},
+};
+
+static void objects_in_no_manifest_mean_what_the_cases_say(void **state) {
+    (void)state;
+    test_desired t = test_desired_new(false);
+    test_desired_write(&t, "m/a.yaml",
+                       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\n");
+    test_desired_load(&t);
+    tu_rule rule = t.config->rules[0];
+    rule.unmanaged = true;
+    const tu_rule *rules = &rule;
+    tu_view *view = tu_view_new(t.config, &rules, &t.set, 1, false);
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++)
+        play(view, &strangers[i]);
+    tu_view_unref(view);
+    test_desired_done(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(objects_in_no_manifest_mean_what_the_cases_say),
         cmocka_unit_test(records_mean_what_the_cases_say),
         cmocka_unit_test(a_scope_that_the_view_does_not_have_is_refused),
         cmocka_unit_test(two_rules_that_want_the_same_object_are_both_told),
