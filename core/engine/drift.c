@@ -260,6 +260,36 @@ void drift_heal_ended(rule_state *r, const tu_object_id *id) {
     }
 }
 
+/* --- what stands in no manifest --------------------------------------------------------------- */
+
+/* Is it desired by any rule of the same target, or can that not be said, because one's set isn't
+ * there? */
+static bool is_anybodys(const rule_state *r, const tu_object_id *id) {
+    for (size_t i = 0; i < r->s->rule_count; i++) {
+        const rule_state *other = &r->s->rules[i];
+        if (other->target == r->target &&
+            (!other->set || tu_desired_find(other->set, id) != TU_DESIRED_NONE))
+            return true;
+    }
+    return false;
+}
+
+void drift_stranger(rule_state *r, const tu_finding *f) {
+    _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
+    drift_key(&key, f);
+    open_drift *d = tu_map_get(&r->open, tu_buf_str(&key));
+    if (tu_desired_find(r->set, &f->id) != TU_DESIRED_NONE)
+        return; /* it came to Git meanwhile: what is found of it there decides */
+    if (!is_told(f)) {
+        if (d)
+            resolve(d, "other");
+    } else if (d) {
+        sighted_again(d, f, finding_hash(f), false);
+    } else if (!is_anybodys(r, &f->id)) {
+        open_it(r, tu_buf_c(&key), f, finding_hash(f), false);
+    }
+}
+
 /* --- findings of the set itself --------------------------------------------------------------- */
 
 static void judge_problem(rule_state *r, const char *key, const tu_finding *problem) {
@@ -297,7 +327,8 @@ void drift_problems(rule_state *r) {
     }
     for (size_t i = r->open.n; i > 0; i--) {
         open_drift *d = r->open.entries[i - 1].value;
-        if (!is_desired(r, d) && !tu_map_has(&wrong, tu_str_c(d->key)))
+        bool over = d->finding.verdict != TU_VERDICT_UNMANAGED && !is_desired(r, d);
+        if (over && !tu_map_has(&wrong, tu_str_c(d->key)))
             resolve(d, "git");
     }
     tu_map_done(&wrong, NULL);

@@ -72,8 +72,8 @@ static tu_rc on_sighted(void *arg, size_t rule, size_t object, const tu_finding 
     return r->findings[object] ? TU_OK : TU_EINTERNAL;
 }
 
-static tu_rc on_stranger(void *arg, size_t rule, const tu_finding *f) {
-    (void)rule;
+static tu_rc on_stranger(void *arg, size_t rule, const tu_finding *f, bool known) {
+    (void)rule, (void)known;
     listing *l = arg;
     return tu_strangers_add(&l->rule->strangers, &l->pass->report->arena, f);
 }

@@ -181,6 +181,8 @@ typedef enum { BY_WATCH, BY_VERIFY, BY_HEAL } sighting_origin;
 void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_origin origin,
                    bool healed, const char *heal_error);
 void drift_heal_ended(rule_state *r, const tu_object_id *id);
+/* f is about an object that stands in no manifest: unmanaged, or nobody's concern (any more). */
+void drift_stranger(rule_state *r, const tu_finding *f);
 /* Findings that stand in the set itself (invalid, unknown kinds). */
 void drift_problems(rule_state *r);
 void drift_left_git(rule_state *r, const tu_object_id *id);

@@ -83,8 +83,11 @@ static void add_summary(tu_buf *b, const rule_state *r) {
     }
     for (size_t i = 0; r->set && i < r->set->problem_count; i++)
         counts[r->set->problems[i]->verdict]++;
-    tu_buf_addf(b, ",\"summary\":{\"objects\":%zu",
-                r->set ? r->set->n + r->set->problem_count : (size_t)0);
+    for (size_t i = 0; i < r->open.n; i++)
+        counts[TU_VERDICT_UNMANAGED] +=
+            ((const open_drift *)r->open.entries[i].value)->finding.verdict == TU_VERDICT_UNMANAGED;
+    size_t own = r->set ? r->set->n + r->set->problem_count : 0;
+    tu_buf_addf(b, ",\"summary\":{\"objects\":%zu", own + counts[TU_VERDICT_UNMANAGED]);
     for (int v = 0; v < TU_VERDICT_COUNT; v++)
         tu_buf_addf(b, ",\"%s\":%zu", tu_verdict_name((tu_verdict)v), counts[v]);
     tu_buf_addf(b, ",\"pending\":%zu}", pending);

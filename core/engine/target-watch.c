@@ -129,6 +129,7 @@ static tu_rc post_scope(observing *o, size_t scope, bool listed, bool lost, bool
 }
 
 static tu_rc on_ended(void *arg, size_t scope) {
+    target_strangers_listed(arg, scope);
     return post_scope(arg, scope, true, false, false, (tu_str){0});
 }
 
@@ -151,8 +152,13 @@ void target_observing_init(observing *o, target_state *t, tu_view *view) {
         for (size_t k = 0; k < t->s->rule_count; k++)
             if (t->s->rules[k].rule == view->rules[i].rule)
                 o->rules[i] = &t->s->rules[k];
-    const tu_observer_sink sink = {
-        .sighted = on_sighted, .ended = on_ended, .current = on_current, .lost = on_lost, .arg = o};
+    const tu_observer_sink sink = {.sighted = on_sighted,
+                                   .stranger = target_on_stranger,
+                                   .stranger_gone = target_on_stranger_gone,
+                                   .ended = on_ended,
+                                   .current = on_current,
+                                   .lost = on_lost,
+                                   .arg = o};
     tu_observer_init(&o->observer, view, &sink);
 }
 
@@ -296,6 +302,7 @@ void target_put_view(target_state *t, tu_view *view) {
 void target_start_watch(target_state *t) {
     target_stop_watch(t);
     target_put_view(t, target_build_view(t));
+    target_strangers_review(t);
     free(t->scope_lost);
     free(t->scope_listed);
     t->scope_lost = tu_xcalloc(t->view->scope_count, 1);

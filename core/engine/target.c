@@ -8,6 +8,7 @@
  *
  *   target-discover.c  its kinds       target-look.c  listings, single objects
  *   target-watch.c     its watch       target-heal.c  writing to it
+ *   target-strangers.c what stands in no set
  */
 #include "engine/target.h"
 
@@ -25,9 +26,9 @@ tu_call_options target_call(const target_state *t, int64_t timeout_ms) {
 /* --- a rule has a new set --------------------------------------------------------------------- */
 
 /* Verdicts of what didn't change go over; what left is forgotten; the rest is to be looked at.
- * Returns those. */
+ * Returns those. *ret_left: something left Git; if it lives on, it is unmanaged now. */
 static uint32_t *carry_over(rule_state *r, tu_desired_set *old, uint8_t *old_verdicts,
-                            size_t *ret_n) {
+                            size_t *ret_n, bool *ret_left) {
     tu_desired_set *set = r->set;
     uint32_t *changed = tu_xcalloc(set->n + 1, sizeof *changed);
     size_t n = 0;
@@ -44,8 +45,10 @@ static uint32_t *carry_over(rule_state *r, tu_desired_set *old, uint8_t *old_ver
     }
     for (size_t i = 0; old && i < old->n; i++) {
         const tu_object_id id = tu_desired_id(old, i);
-        if (tu_desired_find(set, &id) == TU_DESIRED_NONE)
-            drift_left_git(r, &id);
+        if (tu_desired_find(set, &id) != TU_DESIRED_NONE)
+            continue;
+        drift_left_git(r, &id);
+        *ret_left = true;
     }
     *ret_n = n;
     return changed;
@@ -54,7 +57,8 @@ static uint32_t *carry_over(rule_state *r, tu_desired_set *old, uint8_t *old_ver
 void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old) {
     uint8_t *old_verdicts = r->verdicts;
     size_t n = 0;
-    uint32_t *changed = carry_over(r, old, old_verdicts, &n);
+    bool left = false;
+    uint32_t *changed = carry_over(r, old, old_verdicts, &n, &left);
     free(old_verdicts);
     drift_problems(r);
     r->looks = 0;
@@ -62,7 +66,7 @@ void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old) {
     tu_view *view = target_build_view(t);
     if (t->view && tu_str_eq(view->selector, t->view->selector)) {
         target_put_view(t, view);
-        if (n <= VERIFY_SINGLY)
+        if (n <= VERIFY_SINGLY && !(left && r->rule->unmanaged))
             target_verify(t, r, changed, n);
         else
             target_pass_now(r);

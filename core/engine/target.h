@@ -56,6 +56,14 @@ void target_put_view(target_state *t, tu_view *view);
 void target_start_watch(target_state *t);
 void target_stop_watch(target_state *t);
 
+/* target-strangers.c: what stands in no set. For an observer's sink: */
+tu_rc target_on_stranger(void *arg, size_t rule, const tu_finding *f, bool known);
+tu_rc target_on_stranger_gone(void *arg, size_t rule, const tu_object_id *id);
+/* The listing of that scope is complete: unmanaged objects that it didn't tell are gone. */
+void target_strangers_listed(observing *o, size_t scope);
+/* The target has a new view: drifts of what no rule looks for any more are closed. */
+void target_strangers_review(target_state *t);
+
 /* target-look.c */
 void target_list(target_state *t, tu_view *view); /* takes the view over */
 void target_list_now(target_state *t);

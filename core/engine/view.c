@@ -155,14 +155,16 @@ static tu_rc sight_stranger(tu_observer *o, size_t rule, size_t scope, const tu_
         judge_stranger(&o->arena, r, id, live, o->view->scopes[scope].kind->explained, &f, NULL);
     if (rc != TU_OK)
         return TU_OK; /* out of memory for this one: it can't be said whose it is */
-    if (f.verdict == TU_VERDICT_UNMANAGED) {
-        if (o->strangers[scope].n >= TU_LIMIT_UNMANAGED)
-            return TU_OK;
-        _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
-        tu_stranger_key(&key, r, id);
+    _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
+    tu_stranger_key(&key, r, id);
+    bool known = tu_map_has(&o->strangers[scope], tu_buf_str(&key));
+    if (f.verdict != TU_VERDICT_UNMANAGED)
+        tu_map_remove(&o->strangers[scope], tu_buf_str(&key));
+    else if (o->strangers[scope].n >= TU_LIMIT_UNMANAGED)
+        return TU_OK;
+    else
         tu_map_put(&o->strangers[scope], tu_buf_str(&key), o);
-    }
-    return o->sink.stranger(o->sink.arg, rule, &f);
+    return o->sink.stranger(o->sink.arg, rule, &f, known);
 }
 
 static tu_rc sight_strangers(tu_observer *o, size_t scope, const tu_object_id *id,

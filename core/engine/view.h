@@ -67,8 +67,9 @@ tu_rc tu_view_judge(tu_arena *a, const tu_rule *rule, const tu_prepared *desired
 typedef struct tu_observer_sink {
     tu_rc (*sighted)(void *arg, size_t rule, size_t object, const tu_finding *f, bool suspect);
     /* An object of the rule's scope that stands in no set of the view: `unmanaged`, or `in-sync` with
-     * the reason why nobody has to declare it. NULL: they aren't looked for. */
-    tu_rc (*stranger)(void *arg, size_t rule, const tu_finding *f);
+     * the reason why nobody has to declare it. known: since its listing began it was told as
+     * unmanaged. NULL: they aren't looked for. */
+    tu_rc (*stranger)(void *arg, size_t rule, const tu_finding *f, bool known);
     tu_rc (*stranger_gone)(void *arg, size_t rule, const tu_object_id *id);
     tu_rc (*ended)(void *arg, size_t scope);   /* a complete listing */
     tu_rc (*current)(void *arg, size_t scope); /* nothing new, and sure of it */

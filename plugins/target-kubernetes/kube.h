@@ -196,7 +196,6 @@ void kube_resource_path(const kube_resource *r, tu_str namespace_, tu_str name, 
 void kube_resource_words(const kube_resource *r, char *ret, size_t size);
 bool kube_resource_sealed(const kube_resource *r); /* a Secret */
 
-/* --- openapi.c, compile.c, tables.c ------------------------------------------------------------------ */
 /* explained.c: adds ',"explained":[...]' where some objects of the kind need no manifest. */
 void kube_explained(const kube_resource *r, kube_text *ret);
 

@@ -35,8 +35,8 @@ static tu_rc on_lost(void *arg, size_t scope, tu_rc why, tu_str code, tu_str mes
     return TU_OK;
 }
 
-static tu_rc on_stranger(void *arg, size_t rule, const tu_finding *f) {
-    (void)rule;
+static tu_rc on_stranger(void *arg, size_t rule, const tu_finding *f, bool known) {
+    (void)rule, (void)known;
     tu_buf_addf(arg, "%.*s %s", TU_P(f->id.name), tu_verdict_name(f->verdict));
     if (f->change_count)
         tu_buf_addf(arg, " by %.*s since %.*s", TU_P(f->changes[0].owner.manager), TU_P(f->onset));
