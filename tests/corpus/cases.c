@@ -1,0 +1,134 @@
+/* cases.c: the folders of the corpus, and the configuration that names them all. See corpus.h. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/limits.h"
+#include "corpus.h"
+#include "value/json.h"
+#include "value/yaml.h"
+
+tu_value *corpus_read(corpus *c, const char *path) {
+    _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
+    _cleanup_(tu_error_freep) tu_error *error = NULL;
+    tu_value *v = NULL;
+    if (!tu_file_exists(path))
+        return NULL;
+    tu_rc rc = tu_file_read(path, TU_LIMIT_DOCUMENT_BYTES, &text, &error);
+    tu_str copy = tu_arena_copy(&c->arena, tu_buf_str(&text));
+    if (rc == TU_OK && tu_str_ends(tu_str_c(path), ".json"))
+        rc = tu_json_parse(&c->arena, copy, 0, path, &v, NULL, &error);
+    else if (rc == TU_OK)
+        rc = tu_yaml_parse(&c->arena, (tu_yaml_part){.text = copy, .line = 1}, TU_YAML_STRICT, path, &v, &error);
+    if (rc != TU_OK)
+        fprintf(stderr, "%s:%lld: %s\n", path, (long long)(error ? error->line : 0), tu_error_text(error));
+    return rc == TU_OK ? v : NULL;
+}
+
+bool corpus_has_run(const corpus_case *k) {
+    return !k->unrecordable && k->recorded;
+}
+
+static int is_case(const struct dirent *e) {
+    return e->d_name[0] >= '0' && e->d_name[0] <= '9';
+}
+
+static bool is_chosen(const char *name, const char *const *names, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(name, names[i], strlen(names[i])) == 0)
+            return true;
+    return n == 0;
+}
+
+static bool read_case(corpus *c, const char *name) {
+    corpus_case *k = &c->cases[c->n++];
+    char path[1024];
+    k->name = tu_arena_printf(&c->arena, "%s", name);
+    k->folder = tu_arena_printf(&c->arena, "%s/%s", c->root, name);
+    snprintf(path, sizeof path, "%s/case.yaml", k->folder);
+    k->said = corpus_read(c, path);
+    snprintf(path, sizeof path, "%s/live.json", k->folder);
+    k->live = corpus_read(c, path);
+    snprintf(path, sizeof path, "%s/recorded.json", k->folder);
+    k->recorded = tu_file_exists(path);
+    snprintf(path, sizeof path, "%s/before.json", k->folder);
+    k->marked = tu_file_exists(path);
+    k->unrecordable = tu_value_get(k->said, "unrecordable") != NULL;
+    if (k->said && !k->unrecordable && !k->recorded)
+        fprintf(stderr, "%s: it was never recorded (record.py %s)\n", name, name);
+    return k->said && (k->unrecordable || k->recorded);
+}
+
+/* The manifest alone goes into the source: what else lies in the folder is not desired. */
+static bool link_desired(const corpus *c, const corpus_case *k) {
+    char path[1024], target[1024];
+    tu_str desired = tu_value_get_string(k->said, "desired");
+    snprintf(path, sizeof path, "%s/desired/%s", c->scratch, k->name);
+    if (tu_mkdirs(path, 0755, NULL) != TU_OK)
+        return false;
+    snprintf(target, sizeof target, "%s/%.*s", k->folder, TU_P(desired.n ? desired : TU_S("desired.yaml")));
+    _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
+    snprintf(path, sizeof path, "%s/desired/%s/desired.yaml", c->scratch, k->name);
+    if (tu_file_read(target, TU_LIMIT_DOCUMENT_BYTES, &text, NULL) == TU_OK && tu_file_write(path, tu_buf_str(&text), 0644, NULL) == TU_OK)
+        return true;
+    fprintf(stderr, "%s: there is no manifest %s\n", k->name, target);
+    return false;
+}
+
+static void add_rule(tu_buf *b, const corpus *c, const corpus_case *k) {
+    const tu_value *rule = tu_value_get(k->said, "rule");
+    tu_buf_addf(b, "---\napiVersion: trueup.dev/v1\nkind: Target\nmetadata: {name: case-%s}\nspec: {plugin: corpus, config: {case: %s, stage: %s/stage}}\n",
+                k->name, k->folder, c->scratch);
+    tu_buf_addf(b, "---\napiVersion: trueup.dev/v1\nkind: Rule\nmetadata: {name: case-%s}\nspec:\n  from: desired\n  to: case-%s\n  path: %s\n", k->name,
+                k->name, k->name);
+    if (!tu_value_get(rule, "confirm"))
+        tu_buf_add_c(b, "  confirm: dry-run\n");
+    for (uint32_t i = 0; i < tu_value_count(rule); i++) {
+        tu_buf_addf(b, "  %.*s: ", TU_P(rule->map.members[i].key));
+        tu_json_write(b, &rule->map.members[i].value, 0);
+        tu_buf_add_c(b, "\n");
+    }
+}
+
+static bool write_config(corpus *c) {
+    _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
+    const char *build = getenv("TRUEUP_BUILD_DIR");
+    tu_buf_addf(&b, "apiVersion: trueup.dev/v1\nkind: Plugin\nmetadata: {name: corpus}\nspec: {path: %s/tests/plugin/corpus-target.so}\n",
+                build ? build : "build/dev");
+    tu_buf_addf(&b, "---\napiVersion: trueup.dev/v1\nkind: Source\nmetadata: {name: desired}\nspec: {plugin: directory, config: {path: %s/desired}}\n",
+                c->scratch);
+    bool fine = true;
+    for (size_t i = 0; i < c->n; i++)
+        if (corpus_has_run(&c->cases[i])) {
+            fine = link_desired(c, &c->cases[i]) && fine;
+            add_rule(&b, c, &c->cases[i]);
+        }
+    c->config_path = tu_arena_printf(&c->arena, "%s/trueup.yaml", c->scratch);
+    return tu_file_write(c->config_path, tu_buf_str(&b), 0644, NULL) == TU_OK && fine;
+}
+
+bool corpus_load(corpus *c, const char *root, const char *scratch, const char *const *names, size_t n) {
+    *c = (corpus){.root = root, .scratch = scratch};
+    tu_arena_init(&c->arena, 0);
+    struct dirent **found = NULL;
+    int count = scandir(root, &found, is_case, alphasort);
+    if (count <= 0) {
+        fprintf(stderr, "there is no case in %s\n", root);
+        return false;
+    }
+    bool fine = true;
+    c->cases = calloc((size_t)count, sizeof *c->cases);
+    for (int i = 0; i < count; i++) {
+        if (is_chosen(found[i]->d_name, names, n))
+            fine = read_case(c, found[i]->d_name) && fine;
+        free(found[i]);
+    }
+    free(found);
+    char path[1024];
+    snprintf(path, sizeof path, "%s/stage", scratch);
+    return tu_mkdirs(path, 0755, NULL) == TU_OK && write_config(c) && fine;
+}
