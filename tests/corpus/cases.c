@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "corpus.h"
 #include "value/json.h"
 #include "value/yaml.h"
@@ -23,9 +24,11 @@ tu_value *corpus_read(corpus *c, const char *path) {
     if (rc == TU_OK && tu_str_ends(tu_str_c(path), ".json"))
         rc = tu_json_parse(&c->arena, copy, 0, path, &v, NULL, &error);
     else if (rc == TU_OK)
-        rc = tu_yaml_parse(&c->arena, (tu_yaml_part){.text = copy, .line = 1}, TU_YAML_STRICT, path, &v, &error);
+        rc = tu_yaml_parse(&c->arena, (tu_yaml_part){.text = copy, .line = 1}, TU_YAML_STRICT, path,
+                           &v, &error);
     if (rc != TU_OK)
-        fprintf(stderr, "%s:%lld: %s\n", path, (long long)(error ? error->line : 0), tu_error_text(error));
+        fprintf(stderr, "%s:%lld: %s\n", path, (long long)(error ? error->line : 0),
+                tu_error_text(error));
     return rc == TU_OK ? v : NULL;
 }
 
@@ -70,10 +73,12 @@ static bool link_desired(const corpus *c, const corpus_case *k) {
     snprintf(path, sizeof path, "%s/desired/%s", c->scratch, k->name);
     if (tu_mkdirs(path, 0755, NULL) != TU_OK)
         return false;
-    snprintf(target, sizeof target, "%s/%.*s", k->folder, TU_P(desired.n ? desired : TU_S("desired.yaml")));
+    snprintf(target, sizeof target, "%s/%.*s", k->folder,
+             TU_P(desired.n ? desired : TU_S("desired.yaml")));
     _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     snprintf(path, sizeof path, "%s/desired/%s/desired.yaml", c->scratch, k->name);
-    if (tu_file_read(target, TU_LIMIT_DOCUMENT_BYTES, &text, NULL) == TU_OK && tu_file_write(path, tu_buf_str(&text), 0644, NULL) == TU_OK)
+    if (tu_file_read(target, TU_LIMIT_DOCUMENT_BYTES, &text, NULL) == TU_OK &&
+        tu_file_write(path, tu_buf_str(&text), 0644, NULL) == TU_OK)
         return true;
     fprintf(stderr, "%s: there is no manifest %s\n", k->name, target);
     return false;
@@ -81,10 +86,14 @@ static bool link_desired(const corpus *c, const corpus_case *k) {
 
 static void add_rule(tu_buf *b, const corpus *c, const corpus_case *k) {
     const tu_value *rule = tu_value_get(k->said, "rule");
-    tu_buf_addf(b, "---\napiVersion: trueup.dev/v1\nkind: Target\nmetadata: {name: case-%s}\nspec: {plugin: corpus, config: {case: %s, stage: %s/stage}}\n",
+    tu_buf_addf(b,
+                "---\napiVersion: trueup.dev/v1\nkind: Target\nmetadata: {name: case-%s}\nspec: "
+                "{plugin: corpus, config: {case: %s, stage: %s/stage}}\n",
                 k->name, k->folder, c->scratch);
-    tu_buf_addf(b, "---\napiVersion: trueup.dev/v1\nkind: Rule\nmetadata: {name: case-%s}\nspec:\n  from: desired\n  to: case-%s\n  path: %s\n", k->name,
-                k->name, k->name);
+    tu_buf_addf(b,
+                "---\napiVersion: trueup.dev/v1\nkind: Rule\nmetadata: {name: case-%s}\nspec:\n  "
+                "from: desired\n  to: case-%s\n  path: %s\n",
+                k->name, k->name, k->name);
     if (!tu_value_get(rule, "confirm"))
         tu_buf_add_c(b, "  confirm: dry-run\n");
     for (uint32_t i = 0; i < tu_value_count(rule); i++) {
@@ -97,9 +106,13 @@ static void add_rule(tu_buf *b, const corpus *c, const corpus_case *k) {
 static bool write_config(corpus *c) {
     _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     const char *build = getenv("TRUEUP_BUILD_DIR");
-    tu_buf_addf(&b, "apiVersion: trueup.dev/v1\nkind: Plugin\nmetadata: {name: corpus}\nspec: {path: %s/tests/plugin/corpus-target.so}\n",
+    tu_buf_addf(&b,
+                "apiVersion: trueup.dev/v1\nkind: Plugin\nmetadata: {name: corpus}\nspec: {path: "
+                "%s/tests/plugin/corpus-target.so}\n",
                 build ? build : "build/dev");
-    tu_buf_addf(&b, "---\napiVersion: trueup.dev/v1\nkind: Source\nmetadata: {name: desired}\nspec: {plugin: directory, config: {path: %s/desired}}\n",
+    tu_buf_addf(&b,
+                "---\napiVersion: trueup.dev/v1\nkind: Source\nmetadata: {name: desired}\nspec: "
+                "{plugin: directory, config: {path: %s/desired}}\n",
                 c->scratch);
     bool fine = true;
     for (size_t i = 0; i < c->n; i++)
@@ -111,7 +124,8 @@ static bool write_config(corpus *c) {
     return tu_file_write(c->config_path, tu_buf_str(&b), 0644, NULL) == TU_OK && fine;
 }
 
-bool corpus_load(corpus *c, const char *root, const char *scratch, const char *const *names, size_t n) {
+bool corpus_load(corpus *c, const char *root, const char *scratch, const char *const *names,
+                 size_t n) {
     *c = (corpus){.root = root, .scratch = scratch};
     tu_arena_init(&c->arena, 0);
     struct dirent **found = NULL;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/mem.h"
 #include "corpus.h"
 #include "report/report.h"
 #include "value/json.h"
@@ -17,7 +18,8 @@ tu_value *corpus_json_of_finding(tu_arena *a, const tu_finding *f) {
     _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     tu_value *v = NULL;
     tu_report_finding_json(&text, f);
-    return tu_json_parse(a, tu_buf_str(&text), TU_JSON_COPY, NULL, &v, NULL, NULL) == TU_OK ? v : NULL;
+    return tu_json_parse(a, tu_buf_str(&text), TU_JSON_COPY, NULL, &v, NULL, NULL) == TU_OK ? v
+                                                                                            : NULL;
 }
 
 static void say(tu_buf *b, const char *what, const tu_value *expected, const tu_value *got) {
@@ -73,7 +75,8 @@ static bool change_fits(const tu_value *expected, const tu_value *got) {
 /* One line for a change, with what tells it from others. */
 static void print_change(tu_buf *b, const tu_value *c) {
     const tu_value *owner = tu_value_get(c, "owner");
-    tu_buf_addf(b, "%.*s %.*s", TU_P(tu_value_get_string(c, "change")), TU_P(tu_value_get_string(c, "path")));
+    tu_buf_addf(b, "%.*s %.*s", TU_P(tu_value_get_string(c, "change")),
+                TU_P(tu_value_get_string(c, "path")));
     for (uint32_t i = 0; i < tu_value_count(c); i++) {
         const tu_member *m = &c->map.members[i];
         if (tu_str_is(m->key, "path") || tu_str_is(m->key, "change") || tu_str_is(m->key, "owner"))
@@ -82,11 +85,13 @@ static void print_change(tu_buf *b, const tu_value *c) {
         tu_json_write(b, &m->value, TU_JSON_SORTED);
     }
     for (uint32_t i = 0; i < tu_value_count(owner); i++)
-        tu_buf_addf(b, " %.*s=%.*s", TU_P(owner->map.members[i].key), TU_P(tu_value_string(&owner->map.members[i].value)));
+        tu_buf_addf(b, " %.*s=%.*s", TU_P(owner->map.members[i].key),
+                    TU_P(tu_value_string(&owner->map.members[i].value)));
     tu_buf_add_c(b, "\n");
 }
 
-void corpus_compare_changes(const char *what, const tu_value *expected, const tu_value *got, tu_buf *differences) {
+void corpus_compare_changes(const char *what, const tu_value *expected, const tu_value *got,
+                            tu_buf *differences) {
     bool used[256] = {0};
     for (uint32_t i = 0; i < tu_value_count(expected); i++) {
         const tu_value *e = tu_value_at(expected, i);
@@ -106,7 +111,8 @@ void corpus_compare_changes(const char *what, const tu_value *expected, const tu
 }
 
 /* `onset: NAME`: the time of an entry of that manager. `none`: not known. */
-static void compare_onset(const corpus_case *k, const tu_value *expected, const tu_value *finding, tu_buf *differences) {
+static void compare_onset(const corpus_case *k, const tu_value *expected, const tu_value *finding,
+                          tu_buf *differences) {
     const tu_value *onset = tu_value_get(finding, "onset");
     const tu_value *entries = tu_value_path(k->live, "metadata", "managedFields", NULL);
     tu_str name = tu_value_string(expected);
@@ -124,8 +130,8 @@ static void compare_onset(const corpus_case *k, const tu_value *expected, const 
     say(differences, "onset", expected, onset);
 }
 
-void corpus_compare(const corpus_case *k, const tu_value *expect, const tu_value *finding, const tu_value *quiet, bool confidence,
-                    tu_buf *differences) {
+void corpus_compare(const corpus_case *k, const tu_value *expect, const tu_value *finding,
+                    const tu_value *quiet, bool confidence, tu_buf *differences) {
     const tu_value *v = tu_value_get(expect, "verdict");
     if (v && !tu_value_equal(v, tu_value_get(finding, "verdict")))
         say(differences, "verdict", v, tu_value_get(finding, "verdict"));

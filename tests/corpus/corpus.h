@@ -24,7 +24,8 @@ typedef struct corpus_case {
 
 typedef struct corpus {
     tu_arena arena;
-    const char *root, *scratch, *config_path; /* of tests/corpus; of this run; the configuration in it */
+    const char *root, *scratch,
+        *config_path; /* of tests/corpus; of this run; the configuration in it */
     corpus_case *cases;
     size_t n;
 } corpus;
@@ -34,21 +35,24 @@ extern const char *const corpus_way_names[WAY_COUNT];
 
 /* cases.c: reads every case (or those whose names begin with one of `names`), and writes a configuration with a source, and a target and a
  * rule for each case. A case that can't be read is said on standard error: false. */
-bool corpus_load(corpus *c, const char *root, const char *scratch, const char *const *names, size_t n);
+bool corpus_load(corpus *c, const char *root, const char *scratch, const char *const *names,
+                 size_t n);
 /* Of a JSON or YAML file, in the corpus's arena; NULL when it isn't there or can't be read. */
 tu_value *corpus_read(corpus *c, const char *path);
 bool corpus_has_run(const corpus_case *k); /* is it recorded, so that it can be run? */
 
 /* compare.c: what differs between the finding and what is expected, one difference a line; nothing when all is as it should be. `quiet`
  * may be NULL: then what is quiet isn't compared. Confidences are compared where `confidence` says so. */
-void corpus_compare(const corpus_case *k, const tu_value *expect, const tu_value *finding, const tu_value *quiet, bool confidence,
-                    tu_buf *differences);
-void corpus_compare_changes(const char *what, const tu_value *expected, const tu_value *got, tu_buf *differences);
+void corpus_compare(const corpus_case *k, const tu_value *expect, const tu_value *finding,
+                    const tu_value *quiet, bool confidence, tu_buf *differences);
+void corpus_compare_changes(const char *what, const tu_value *expected, const tu_value *got,
+                            tu_buf *differences);
 tu_value *corpus_json_of_finding(tu_arena *a, const tu_finding *f);
 
 /* The ways. They put what differs into differences[i] for case i. */
 void corpus_run_confirmed(corpus *c, tu_session *s, size_t i, tu_buf *differences);
 void corpus_run_local(corpus *c, tu_session *s, size_t i, tu_buf *differences);
-bool corpus_run_engine(corpus *c, const char *program, tu_buf *differences); /* false: the service failed as a whole */
+bool corpus_run_engine(corpus *c, const char *program,
+                       tu_buf *differences); /* false: the service failed as a whole */
 
 #endif

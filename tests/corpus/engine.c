@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "corpus.h"
 #include "engine/engine.h"
 #include "value/json.h"
@@ -47,7 +48,8 @@ static bool start(service_run *r, const char *program) {
     int out = open(log, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0644);
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
-    execl(program, program, "run", "-c", r->c->config_path, "--state", state, "-o", "json", (char *)NULL);
+    execl(program, program, "run", "-c", r->c->config_path, "--state", state, "-o", "json",
+          (char *)NULL);
     _exit(127);
 }
 
@@ -89,7 +91,8 @@ static bool ask(service_run *r) {
     r->rules = NULL;
     tu_arena_reset(&r->arena);
     if (tu_status_ask(r->socket, "status", &text, NULL) != TU_OK ||
-        tu_json_parse(&r->arena, tu_buf_str(&text), TU_JSON_COPY, NULL, &status, NULL, NULL) != TU_OK)
+        tu_json_parse(&r->arena, tu_buf_str(&text), TU_JSON_COPY, NULL, &status, NULL, NULL) !=
+            TU_OK)
         return false;
     r->rules = tu_value_get(status, "rules");
     return r->rules != NULL;
@@ -123,21 +126,25 @@ static const tu_value *finding_of(service_run *r, const corpus_case *k) {
 
 /* What the engine must say: as the judge, where `engine` doesn't say otherwise. What is no drift is told without changes and reasons. */
 static void compare_end(service_run *r, const corpus_case *k, tu_buf *differences) {
-    const tu_value *expect = tu_value_get(k->said, "expect"), *override = tu_value_get(expect, "engine");
+    const tu_value *expect = tu_value_get(k->said, "expect"),
+                   *override = tu_value_get(expect, "engine");
     const tu_value *finding = finding_of(r, k);
     tu_value *mine = tu_value_new(&r->arena, TU_MAP);
     for (uint32_t i = 0; i < tu_value_count(expect); i++)
         tu_value_set(&r->arena, mine, expect->map.members[i].key, &expect->map.members[i].value);
     for (uint32_t i = 0; i < tu_value_count(override); i++)
-        tu_value_set(&r->arena, mine, override->map.members[i].key, &override->map.members[i].value);
+        tu_value_set(&r->arena, mine, override->map.members[i].key,
+                     &override->map.members[i].value);
     if (!tu_value_get(finding, "changes"))
-        for (const char *const *p = (const char *const[]){"changes", "reason", "onset", NULL}; *p; p++)
+        for (const char *const *p = (const char *const[]){"changes", "reason", "onset", NULL}; *p;
+             p++)
             if (!tu_value_get(override, *p))
                 tu_value_remove(mine, tu_str_c(*p));
     if (!finding)
         tu_buf_add_c(differences, "nothing is known of the object\n");
     else
-        corpus_compare(k, mine, finding, NULL, tu_value_get(override, "confidence") != NULL, differences);
+        corpus_compare(k, mine, finding, NULL, tu_value_get(override, "confidence") != NULL,
+                       differences);
 }
 
 /* At the mark: the verdict that the case's `mark` step names. */
@@ -161,14 +168,17 @@ typedef void (*comparison)(service_run *r, const corpus_case *k, tu_buf *differe
 static void await(service_run *r, comparison compare, int steady, tu_buf *differences) {
     int64_t end = tu_clock_monotonic() + PATIENCE_MS;
     for (int well = 0; well < steady;) {
-        bool all = ask(r);
-        for (size_t i = 0; all && i < r->c->n; i++) {
+        bool answered = ask(r), all = answered;
+        for (size_t i = 0; i < r->c->n; i++) {
             tu_buf_clear(&differences[i]);
-            if (corpus_has_run(&r->c->cases[i]))
+            if (!corpus_has_run(&r->c->cases[i]))
+                continue;
+            if (answered)
                 compare(r, &r->c->cases[i], &differences[i]);
+            else
+                tu_buf_add_c(&differences[i], "the service gives no answer\n");
+            all = all && differences[i].n == 0;
         }
-        for (size_t i = 0; all && i < r->c->n; i++)
-            all = differences[i].n == 0;
         well = all ? well + 1 : 0;
         if (well < steady && (tu_clock_monotonic() > end || !is_running(r)))
             return;
@@ -183,8 +193,9 @@ static bool await_told(service_run *r) {
         char path[900];
         snprintf(path, sizeof path, "%s/stage/%s.done", r->c->scratch, r->c->cases[i].name);
         const tu_value *rule = rule_of(r, &r->c->cases[i]);
-        bool is_watched = tu_value_integer(tu_value_path(rule, "summary", "objects", NULL), 0) > 0 &&
-                          tu_value_integer(tu_value_path(rule, "summary", "invalid", NULL), 0) == 0;
+        bool is_watched =
+            tu_value_integer(tu_value_path(rule, "summary", "objects", NULL), 0) > 0 &&
+            tu_value_integer(tu_value_path(rule, "summary", "invalid", NULL), 0) == 0;
         if (!corpus_has_run(&r->c->cases[i]) || !is_watched || tu_file_exists(path)) {
             i++;
         } else if (tu_clock_monotonic() > end) {

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "corpus.h"
 #include "engine/engine.h"
 
@@ -43,7 +44,8 @@ static void count(run *r, size_t i, corpus_way way) {
         printf("%s  %s: it passes: take it out of known-failures\n", name, corpus_way_names[way]);
         r->repaired++;
     } else {
-        printf("%s  %s%s  (%.*s)\n", name, corpus_way_names[way], known ? "  (known)" : "", TU_P(tu_value_get_string(r->c.cases[i].said, "about")));
+        printf("%s  %s%s  (%.*s)\n", name, corpus_way_names[way], known ? "  (known)" : "",
+               TU_P(tu_value_get_string(r->c.cases[i].said, "about")));
         for (const char *end; *text; text = *end ? end + 1 : end) {
             end = strchrnul(text, '\n');
             printf("    %.*s\n", (int)(end - text), text);
@@ -55,24 +57,36 @@ static void count(run *r, size_t i, corpus_way way) {
     }
 }
 
+/* For the judge everything has happened; the engine begins before. */
+static void set_stage(const run *r, bool happened) {
+    char path[600];
+    snprintf(path, sizeof path, "%s/stage/go", r->c.scratch);
+    if (happened)
+        tu_file_write(path, TU_S("go\n"), 0644, NULL);
+    else
+        unlink(path);
+}
+
 static bool judge(run *r, const bool *ways) {
     tu_errors errors = {0};
     tu_config *config = tu_engine_load_config(r->c.config_path, &errors);
     tu_session *s = NULL;
     if (!config || tu_session_open(config, NULL, true, &s, &errors) != TU_OK) {
         for (size_t i = 0; i < errors.n; i++)
-            fprintf(stderr, "%s:%lld: %s\n", errors.items[i]->file ? errors.items[i]->file : "", (long long)errors.items[i]->line,
-                    tu_error_text(errors.items[i]));
+            fprintf(stderr, "%s:%lld: %s\n", errors.items[i]->file ? errors.items[i]->file : "",
+                    (long long)errors.items[i]->line, tu_error_text(errors.items[i]));
         tu_errors_done(&errors);
         tu_config_unref(config);
         return false;
     }
+    set_stage(r, true);
     for (size_t i = 0; i < r->c.n; i++) {
         if (corpus_has_run(&r->c.cases[i]) && ways[WAY_CONFIRMED])
             corpus_run_confirmed(&r->c, s, i, &r->differences[WAY_CONFIRMED][i]);
         if (corpus_has_run(&r->c.cases[i]) && ways[WAY_LOCAL])
             corpus_run_local(&r->c, s, i, &r->differences[WAY_LOCAL][i]);
     }
+    set_stage(r, false);
     tu_session_close(s);
     tu_config_unref(config);
     tu_errors_done(&errors);
@@ -100,13 +114,15 @@ static int report(run *r, const bool *ways, bool fine) {
         const corpus_case *k = &r->c.cases[i];
         recorded += corpus_has_run(k);
         if (k->unrecordable)
-            printf("%s  not recorded: %.*s\n", k->name, TU_P(tu_value_get_string(k->said, "unrecordable")));
+            printf("%s  not recorded: %.*s\n", k->name,
+                   TU_P(tu_value_get_string(k->said, "unrecordable")));
         for (int way = 0; way < WAY_COUNT; way++)
             if (corpus_has_run(k) && ways[way])
                 count(r, i, (corpus_way)way);
     }
-    printf("%zu cases, %zu not recorded: %zu passed, %zu failed, %zu known to fail, %zu to take out of known-failures\n", r->c.n, r->c.n - recorded,
-           r->passed, r->failed, r->excused, r->repaired);
+    printf("%zu cases, %zu not recorded: %zu passed, %zu failed, %zu known to fail, %zu to take "
+           "out of known-failures\n",
+           r->c.n, r->c.n - recorded, r->passed, r->failed, r->excused, r->repaired);
     return fine && r->failed == 0 && r->repaired == 0 && recorded > 0 ? 0 : 1;
 }
 
@@ -145,7 +161,8 @@ int main(int argc, char **argv) {
         return 2;
     tu_log_setup(TU_LOG_TEXT, TU_LOG_ERROR, false);
     run r = {.known = TU_BUF_INIT(TU_MIB)};
-    char *root = tu_path_join(source ? source : ".", "tests/corpus"), *known = tu_path_join(root, "known-failures");
+    char *root = tu_path_join(source ? source : ".", "tests/corpus"),
+         *known = tu_path_join(root, "known-failures");
     tu_buf_add_c(&r.known, "\n");
     if (tu_file_exists(known))
         tu_file_read(known, TU_MIB, &r.known, NULL);

@@ -8,62 +8,70 @@ KUBEBUILDER_ASSETS: a folder with etcd, kube-apiserver, kubectl (and kube-contro
 case is, README.md says. Cases with the same needs share one server, which is swept clean between them. Nothing is chosen by chance: the same steps
 are played in the same order; only what the server chooses (uids, times, addresses) differs from recording to recording.
 """
-import argparse, contextlib, hashlib, json, os, sys
+import argparse, contextlib, hashlib, json, os, sys, time
 
 import yaml
 
 import check
 from play import Case, Player
-from server import Failed, Server, source
+from server import Failed, Server
 from webhook import Webhook
 
 here = os.path.dirname(os.path.abspath(__file__))
 SERVER_NEEDS = ("controller-manager", "kwok")  # the others are met within a running server
 
 
-def describe(server, api_version, kind):
-    """The kind's description, by the Kubernetes plugin's own compiler from the server's OpenAPI; None when the server doesn't have the kind."""
-    resource = server.resource(api_version, kind)
-    if not resource:
+def reduced(document, group, version, kind):
+    """Of an OpenAPI document what one kind needs: its schema and all that it refers to, without the prose. None when it isn't there."""
+    schemas = document["components"]["schemas"]
+    wanted, keep = [n for n, s in schemas.items() if {"group": group, "version": version, "kind": kind}
+                    in s.get("x-kubernetes-group-version-kind", []) and "properties" in s], {}
+
+    def walk(value):
+        if isinstance(value, list):
+            return [walk(v) for v in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value:
+            wanted.append(value["$ref"].rpartition("/")[2])
+        # a property may be called so: then it is a schema, not a text
+        return {k: walk(v) for k, v in value.items() if not (k == "description" and isinstance(v, str))}
+    if not wanted:
         return None
-    tool = os.path.join(server.dir, "describe")
-    if not os.path.exists(tool):
-        plugin = os.path.join(source, "plugins/target-kubernetes")
-        server.run("cc", "-D_GNU_SOURCE", "-I" + os.path.join(source, "include"), "-I" + os.path.join(source, "plugins"), "-I" + plugin,
-                   "-I/usr/include/cjson", "-o", tool, os.path.join(here, "describe.c"), plugin + "/compile.c", plugin + "/text.c", "-lcjson")
-    path = os.path.join(server.dir, "openapi.json")
+    while wanted:
+        name = wanted.pop()
+        if name not in keep:
+            keep[name] = walk(schemas[name])
+    return {"components": {"schemas": dict(sorted(keep.items()))}}
+
+
+def describe(server, api_version, kind):
+    """What the server's OpenAPI says of a kind; None when the server doesn't serve it."""
+    if not server.resource(api_version, kind):
+        return None
     group, _, version = api_version.rpartition("/")
 
     def ask():
         status, document = server.http("GET", "/openapi/v3/" + ("apis/" if group else "api/") + api_version)
-        if status != 200:
-            return None
-        json.dump(document, open(path, "w"))
-        try:
-            return server.run(tool, path, group, version, kind, "status" if resource["has_status"] else "")
-        except Failed:
-            return None
-    found = ask()
-    server.until("the OpenAPI of " + kind, lambda: found or ask())
-    found = found or ask()
+        return reduced(document, group, version, kind) if status == 200 else None
+    server.until("the OpenAPI of " + kind, ask)
     if "." in group and not group.endswith(".k8s.io"):  # a definition that was changed a moment ago is published a little later
-        import time
         time.sleep(1.2)
-        found = ask()
-    return json.loads(found)
+    return ask()
 
 
 def discovery(server, api_version, kind):
     """What discovery says of the kind; None when it isn't served."""
     r, (group, _, version) = server.resource(api_version, kind), api_version.rpartition("/")
-    return r and {"group": group, "version": version, "kind": kind, "resource": r["name"], "namespaced": r["namespaced"], "verbs": r["verbs"]}
+    return r and {"group": group, "version": version, "kind": kind, "resource": r["name"], "namespaced": r["namespaced"], "status": r["has_status"],
+                  "verbs": r["verbs"]}
 
 
 def file_of(api_version, kind, description):
     """The name of a description's file. Definitions of the same name differ from case to case, so theirs has a hash."""
     group, _, version = api_version.rpartition("/")
     name = ".".join(p for p in (kind.lower(), group, version) if p)
-    text = json.dumps(description) + "\n"
+    text = json.dumps(description, separators=(",", ":")) + "\n"
     if "." in group and not group.endswith(".k8s.io"):
         name += "-" + hashlib.sha256(text.encode()).hexdigest()[:8]
     return name, text

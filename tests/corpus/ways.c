@@ -3,9 +3,11 @@
  *
  * The manifest is loaded as for any rule (core/desired); the judgement is core/engine's own: tu_view_judge, and tu_confirm for the dry run.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/mem.h"
 #include "corpus.h"
 #include "desired/desired.h"
 #include "engine/confirm.h"
@@ -57,18 +59,23 @@ static tu_rc open_case(opened *o, tu_session *s, const char *name, tu_error **er
         return TU_OK;
     }
     if (o->set->n != 1)
-        return tu_error_set(error, TU_EINVALID, "the manifest holds %zu objects: a case is about one", o->set->n);
+        return tu_error_set(error, TU_EINVALID,
+                            "the manifest holds %zu objects: a case is about one", o->set->n);
     rc = tu_desired_open(o->set, 0, &o->arena, &o->desired, error);
     if (rc == TU_OK)
         rc = tu_heal_read(&o->arena, o->target, &o->desired, &plain, &o->live, error);
     if (rc != TU_OK && rc != TU_ENOTFOUND)
         return rc;
-    return tu_view_judge(&o->arena, o->rule, &o->desired, o->live, NULL, &o->finding, &o->suspect, error);
+    return tu_view_judge(&o->arena, o->rule, &o->desired, o->live, NULL, &o->finding, &o->suspect,
+                         error);
 }
 
 /* What the judge lists apart, in the report's words. */
 static const tu_value *quiet_of(opened *o, const tu_value *predicted, tu_error **error) {
-    const tu_judge_input in = {.desired = &o->desired, .live = o->live, .predicted = predicted, .our_manager = TU_S(TU_FIELD_MANAGER)};
+    const tu_judge_input in = {.desired = &o->desired,
+                               .live = o->live,
+                               .predicted = predicted,
+                               .our_manager = TU_S(TU_FIELD_MANAGER)};
     tu_judgement j = {0};
     if (o->broken || tu_judge(&o->arena, &in, &j, error) != TU_OK)
         return NULL;
@@ -80,13 +87,16 @@ static void confirm(const corpus_case *k, opened *o, tu_buf *differences, tu_err
     tu_rc rc = TU_OK;
     const tu_value *predicted = NULL;
     if (!o->broken && o->live) {
-        if (tu_heal_predict(&o->arena, o->target, &o->desired, o->live, &plain, &predicted, NULL) != TU_OK)
+        if (tu_heal_predict(&o->arena, o->target, &o->desired, o->live, &plain, &predicted, NULL) !=
+            TU_OK)
             predicted = NULL;
-        rc = tu_confirm(&o->arena, o->rule, o->target, &o->desired, o->live, &plain, &o->finding, error);
+        rc = tu_confirm(&o->arena, o->rule, o->target, &o->desired, o->live, &plain, &o->finding,
+                        error);
     }
     const tu_value *quiet = rc == TU_OK ? quiet_of(o, predicted, error) : NULL;
     if (rc == TU_OK)
-        corpus_compare(k, tu_value_get(k->said, "expect"), corpus_json_of_finding(&o->arena, &o->finding), quiet, true, differences);
+        corpus_compare(k, tu_value_get(k->said, "expect"),
+                       corpus_json_of_finding(&o->arena, &o->finding), quiet, true, differences);
 }
 
 void corpus_run_confirmed(corpus *c, tu_session *s, size_t i, tu_buf *differences) {
@@ -102,7 +112,8 @@ void corpus_run_confirmed(corpus *c, tu_session *s, size_t i, tu_buf *difference
 /* Without a dry run nothing may be said that the dry run takes back, unless it is called suspect; and what isn't suspect is final, so it must
  * have the same changes. */
 static void judge_alone(const corpus_case *k, opened *o, tu_buf *differences) {
-    const tu_value *expect = tu_value_get(k->said, "expect"), *local = tu_value_get(expect, "local");
+    const tu_value *expect = tu_value_get(k->said, "expect"),
+                   *local = tu_value_get(expect, "local");
     const tu_value *finding = corpus_json_of_finding(&o->arena, &o->finding);
     if (local) {
         const tu_value *suspect = tu_value_get(local, "suspect");
@@ -117,11 +128,14 @@ static void judge_alone(const corpus_case *k, opened *o, tu_buf *differences) {
         tu_buf_add_c(differences, "confidence: confirmed, where nobody was asked\n");
     /* A refusal is known only to whom was refused; what can't be determined at all may look like anything. */
     bool refused = expected == TU_VERDICT_BLOCKED || expected == TU_VERDICT_INVALID;
-    bool excused = o->suspect || expected == TU_VERDICT_UNKNOWN || (refused && verdict == TU_VERDICT_DRIFTED);
+    bool excused =
+        o->suspect || expected == TU_VERDICT_UNKNOWN || (refused && verdict == TU_VERDICT_DRIFTED);
     if (verdict != expected && !excused)
-        tu_buf_addf(differences, "verdict: expected %s or suspect, got %s for good\n", tu_verdict_name(expected), tu_verdict_name(verdict));
+        tu_buf_addf(differences, "verdict: expected %s or suspect, got %s for good\n",
+                    tu_verdict_name(expected), tu_verdict_name(verdict));
     if (verdict == expected && !o->suspect && tu_value_get(expect, "changes"))
-        corpus_compare_changes("changes", tu_value_get(expect, "changes"), tu_value_get(finding, "changes"), differences);
+        corpus_compare_changes("changes", tu_value_get(expect, "changes"),
+                               tu_value_get(finding, "changes"), differences);
 }
 
 void corpus_run_local(corpus *c, tu_session *s, size_t i, tu_buf *differences) {

@@ -3,7 +3,7 @@
  * (tests/corpus/README.md): one object of one kind.
  *
  *   discover  what recorded.json says of the kind; nothing when the server didn't serve it
- *   describe  the kind's description, from tests/corpus/kinds
+ *   describe  what the plugin's compiler makes of the server's OpenAPI, recorded in tests/corpus/kinds
  *   list      live.json
  *   watch     a listing with before.json (live.json where there is none), then, once the file STAGE/go is there, what happened to it: OBJECT
  *             with live.json, or GONE. Then CURRENT, and the file STAGE/CASE.done is made
@@ -29,8 +29,9 @@ typedef struct corpus_case {
     char folder[512], stage[512], name[256];
     kube_text recorded, before, live; /* empty: there is no such object */
     kube_text dry_run, before_dry_run;
-    tu_str discovery; /* points into recorded */
-    char kind_file[256], group[256], kind[256], words[512];
+    tu_str discovery;       /* points into recorded */
+    kube_resource resource; /* its texts are these */
+    char kind_file[256], group[256], version[64], kind[256], plural[256], words[512];
 } corpus_case;
 
 #define S(literal) ((tu_str){(literal), sizeof(literal) - 1})
@@ -44,6 +45,12 @@ const char *kube_member_string(const cJSON *object, const char *name) {
 
 static corpus_case *of(tu_instance *i) {
     return (corpus_case *)(void *)i;
+}
+bool kube_member_true(const cJSON *object, const char *name) {
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+bool kube_resource_sealed(const kube_resource *r) {
+    return strcmp(r->kind, "Secret") == 0 && r->group[0] == '\0';
 }
 
 /* --- the folders ------------------------------------------------------------------------------ */
@@ -104,13 +111,20 @@ static tu_rc create(const tu_host *h, tu_call *call, tu_str config, tu_instance 
     read_recorded(c, "live.json", &c->live);
     read_recorded(c, "dry-run.json", &c->dry_run);
     read_recorded(c, "before-dry-run.json", &c->before_dry_run);
-    char resource[256];
     kube_json_text(kube_text_str(&c->recorded), "kind", c->kind_file, sizeof(c->kind_file));
     if (kube_json_member(kube_text_str(&c->recorded), "discovery", &c->discovery)) {
+        tu_str value;
         kube_json_text(c->discovery, "group", c->group, sizeof(c->group));
+        kube_json_text(c->discovery, "version", c->version, sizeof(c->version));
         kube_json_text(c->discovery, "kind", c->kind, sizeof(c->kind));
-        kube_json_text(c->discovery, "resource", resource, sizeof(resource));
-        snprintf(c->words, sizeof(c->words), "%s%s%s", resource, c->group[0] ? "." : "", c->group);
+        kube_json_text(c->discovery, "resource", c->plural, sizeof(c->plural));
+        c->resource = (kube_resource){
+            .group = c->group, .version = c->version, .kind = c->kind, .resource = c->plural};
+        c->resource.namespaced =
+            kube_json_member(c->discovery, "namespaced", &value) && kube_str_is(value, "true");
+        c->resource.has_status =
+            kube_json_member(c->discovery, "status", &value) && kube_str_is(value, "true");
+        snprintf(c->words, sizeof(c->words), "%s%s%s", c->plural, c->group[0] ? "." : "", c->group);
     }
     *out = (tu_instance *)(void *)c;
     return TU_OK;
@@ -133,11 +147,15 @@ static tu_rc describe(tu_instance *i, tu_call *call, tu_str kind) {
     corpus_case *c = of(i);
     char path[1200];
     snprintf(path, sizeof(path), "%s/../kinds/%s.json", c->folder, c->kind_file);
-    KUBE_TEXT text = {0};
-    if (kube_read_file(path, &text) != 0)
+    KUBE_TEXT text = {0}, description = {0};
+    cJSON *document =
+        kube_read_file(path, &text) == 0 ? cJSON_ParseWithLength(text.p, text.n) : NULL;
+    bool fine = kube_compile(document, &c->resource, &description);
+    cJSON_Delete(document);
+    if (!fine)
         return c->host->fail(call, TU_EINVALID, 0, S("no-description"),
                              (tu_str){path, strlen(path)});
-    return c->host->emit(call, TU_REC_DESCRIPTION, 0, S("{}"), kube_text_str(&text));
+    return c->host->emit(call, TU_REC_DESCRIPTION, 0, S("{}"), kube_text_str(&description));
 }
 
 /* --- list and watch --------------------------------------------------------------------------- */
@@ -269,7 +287,7 @@ static tu_rc answer_error(corpus_case *c, tu_call *call, tu_str object, long sta
                                  .resource = c->words,
                                  .namespace_ = namespace_,
                                  .name = name,
-                                 .sealed = strcmp(c->kind, "Secret") == 0 && !c->group[0],
+                                 .sealed = kube_resource_sealed(&c->resource),
                                  .dry_run = true}};
     kube_text_add(&t.answer, body.p, body.n);
     kube_error error = {0};
