@@ -2,6 +2,7 @@
  * value/yaml.c: the entry of the YAML reader.
  *
  *     stream -> yaml_split.c -> part -> here -> json.c           what is JSON
+ *                                            -> yaml_fast.c      the plain subset of manifests
  *                                            -> yaml_compose.c   the rest, from libyaml's events
  *                                                 yaml_scalar.c    what a scalar means
  *                                                 yaml_cursor.c    where it stands
@@ -13,6 +14,7 @@
 #include "value/json.h"
 #include "value/yaml_compose.h"
 #include "value/yaml_cursor.h"
+#include "value/yaml_fast.h"
 
 /* Lines and spans of a tree that was read as JSON, moved to where its part stands in the stream. */
 static void move_json(tu_value *v, const tu_yaml_part *part) {
@@ -29,11 +31,29 @@ static void move_json(tu_value *v, const tu_yaml_part *part) {
     }
 }
 
-static bool looks_like_json(tu_str text) {
+/* Moves *part behind the blanks, comments and the `---` that may stand before a document's content.
+ * True when that looks like JSON. */
+static bool skip_to_json(tu_yaml_part *part) {
+    tu_str text = part->text;
+    bool marker = false;
     size_t i = 0;
-    while (i < text.n && tu_yaml_is_blank(text.p[i]))
-        i++;
-    return i < text.n && (text.p[i] == '{' || text.p[i] == '[');
+    for (; i < text.n; i++) {
+        bool line_begins = i == 0 || text.p[i - 1] == '\n';
+        if (text.p[i] == '#' && !marker && line_begins) {
+            while (i + 1 < text.n && text.p[i + 1] != '\n')
+                i++;
+        } else if (text.p[i] == '-' && !marker && line_begins && i + 3 < text.n &&
+                   memcmp(text.p + i, "---", 3) == 0 && tu_yaml_is_blank(text.p[i + 3])) {
+            marker = true;
+            i += 2;
+        } else if (!tu_yaml_is_blank(text.p[i])) {
+            break;
+        }
+        part->line += text.p[i] == '\n';
+    }
+    part->text = (tu_str){text.p + i, text.n - i};
+    part->offset += i;
+    return part->text.n && (part->text.p[0] == '{' || part->text.p[0] == '[');
 }
 
 /* Most of JSON is YAML, but libyaml is slow on it and knows neither surrogate pairs nor keys over
@@ -44,7 +64,7 @@ static bool parse_as_json(tu_arena *a, tu_yaml_part part, const char *file, tu_v
                           tu_rc *rc, tu_error **error) {
     bool json_file = file && tu_str_ends(tu_str_c(file), ".json");
     tu_error *e = NULL;
-    if (!looks_like_json(part.text))
+    if (!skip_to_json(&part))
         return false;
     *rc = tu_json_parse(a, part.text, TU_JSON_COPY, file, ret, NULL, &e);
     if (*rc == TU_OK) {
@@ -87,5 +107,13 @@ tu_rc tu_yaml_parse(tu_arena *a, tu_yaml_part part, tu_yaml_reading reading, con
     if (parse_as_json(a, part, file, ret, &rc, error))
         return rc;
     part.text = without_end_marker(part.text);
+    switch (tu_yaml_fast(a, part, reading, ret)) {
+    case TU_YAML_FAST_READ:
+        return TU_OK;
+    case TU_YAML_FAST_NO_MEMORY:
+        return tu_error_memory(error);
+    case TU_YAML_FAST_DECLINED:
+        break;
+    }
     return tu_yaml_compose(a, part, reading, file, ret, error);
 }

@@ -60,7 +60,7 @@ static const struct word {
 };
 
 static bool is_word(tu_str text, tu_yaml_reading reading, meaning *ret) {
-    if (text.n > 5)
+    if (text.n > 5 || (text.n && !strchr("tTfFnNyYoO~.+-", text.p[0])))
         return false;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         if ((words[i].strict || reading == TU_YAML_KUBERNETES) && tu_str_is(text, words[i].text)) {

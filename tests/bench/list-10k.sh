@@ -20,7 +20,7 @@ else
 fi
 server=$(cat "$dir/server")
 
-[ -f "$dir/filled" ] || { python3 "$here/fill-10k.py" "$server" admin-token-of-this-test "$dir/manifests" && touch "$dir/filled"; }
+[ -f "$dir/filled" ] || { python3 "$here/make-objects.py" "$dir/manifests" --server "$server" --token admin-token-of-this-test && touch "$dir/filled"; }
 
 # The server writes indented JSON (twice the bytes) for curl's own user agent, so both are measured.
 paths="/apis/apps/v1/deployments /api/v1/services /api/v1/serviceaccounts /api/v1/secrets /api/v1/configmaps /apis/networking.k8s.io/v1/ingresses

@@ -1,14 +1,18 @@
 /*
  * fuzz_yaml: whatever bytes come, the parts of a stream cover it without gaps; each part gives a
  * tree, nothing, or one located error, in both readings; spans lie within the part; what was read
- * can be written as JSON, and reads the same as YAML again.
+ * can be written as JSON, and reads the same as YAML again. What the fast reader takes, libyaml
+ * reads as the same tree, down to the last mark.
  */
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "../support/trees.h"
 #include "base/limits.h"
 #include "value/json.h"
 #include "value/yaml.h"
+#include "value/yaml_compose.h"
+#include "value/yaml_fast.h"
 
 static void require(bool condition) {
     if (!condition)
@@ -47,6 +51,19 @@ static void check_as_json(const tu_value *v, tu_yaml_reading reading) {
     tu_arena_done(&a);
 }
 
+static void check_fast(tu_yaml_part part, tu_yaml_reading reading) {
+    tu_arena a;
+    tu_value *fast = NULL, *slow = NULL;
+    tu_arena_init(&a, 0);
+    if (tu_yaml_fast(&a, part, reading, &fast) == TU_YAML_FAST_READ) {
+        require(tu_yaml_compose(&a, part, reading, "f.yaml", &slow, NULL) == TU_OK);
+        require((fast == NULL) == (slow == NULL));
+        if (fast)
+            require(test_trees_are_same(fast, slow));
+    }
+    tu_arena_done(&a);
+}
+
 static void check_part(tu_yaml_part part, tu_yaml_reading reading) {
     tu_arena a;
     tu_value *v = NULL;
@@ -78,6 +95,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             line += part.text.p[i] == '\n';
         check_part(part, TU_YAML_KUBERNETES);
         check_part(part, TU_YAML_STRICT);
+        check_fast(part, TU_YAML_KUBERNETES);
+        check_fast(part, TU_YAML_STRICT);
     }
     require(at == size);
     return 0;
