@@ -6,9 +6,11 @@
  * set S has not. Whether it makes a drift depends on whose entry it is:
  *
  *   controller, GitOps tool    quiet: they are there to add things
- *   ours                       drift: Git dropped the field and an apply takes it away; nothing
- * when somebody else holds it too, or the dry run says that the value stays human, unknown drift,
- * unless the entry is an applier's
+ *   ours                       drift: Git dropped the field and an apply takes it away. Only the
+ *                              hold changes, quietly, when somebody else holds it too or the dry run
+ *                              says that the value stays
+ *   human, unknown, legacy     drift, unless the entry is an applier's or the value is what the
+ *                              target would have filled in
  *
  * An applier is whoever wrote the object as a whole, before or beside us: kubectl create, kubectl
  * apply, helm install, Argo CD. Such a write is an Update, and an Update's entry holds the defaults
@@ -38,6 +40,8 @@
  *
  * To add a mark or an editing verb: the tables below.
  */
+#include "base/limits.h"
+#include "base/mem.h"
 #include "compare/inside.h"
 #include "value/json.h"
 
@@ -147,6 +151,11 @@ static bool applied(tu_bench *b, const tu_manager_entry *e) {
     return (whole || covers(b, e->fields)) && !(creation.n && was_created_by_apply(b, creation, e));
 }
 
+bool tu_wrote_whole(tu_bench *b, const tu_manager_entry *e) {
+    bool apply = tu_str_is(e->owner.operation, "Apply") && e->owner.subresource.n == 0;
+    return apply ? covers(b, e->fields) : tu_is_applier(b, e);
+}
+
 bool tu_is_applier(tu_bench *b, const tu_manager_entry *e) {
     uint8_t *answer = &b->appliers[e - b->ownership.entries];
     if (*answer == APPLIER_UNASKED)
@@ -185,22 +194,68 @@ static bool is_mark(const tu_step *place, bool *ret_listed) {
     return false;
 }
 
-/* Git dropped a field of ours: does applying take it away? */
-static bool is_pending_removal(search *s, const tu_step *place, const tu_value *live) {
-    const tu_value *predicted = s->bench->in->predicted;
-    if (predicted)
-        return !tu_typed_equal(&tu_type_untyped, tu_value_at_place(predicted, place), live);
-    if (tu_other_at(&s->bench->ownership, place))
-        return false;
-    s->bench->suspect = true; /* a default may take its place, the same value even */
-    return true;
+/* Somebody else who holds the place itself, so that it stays when we let go of it; NULL: nobody.
+ * Holding only parts of a list's item keeps nothing: the item goes with all that others put into it
+ * (kubernetes-drift.md section 0, point 9). */
+static const tu_manager_entry *keeper_of(const tu_ownership *o, const tu_step *place) {
+    for (size_t i = o->n; i > 0; i--) {
+        const tu_manager_entry *e = &o->entries[i - 1];
+        const tu_path_set *node = tu_step_find(e->fields, place);
+        if (e->owner.class_ != TU_MANAGER_OURS && node && node->member)
+            return e;
+    }
+    return NULL;
+}
+
+/* "removal-pending: takes along what bob holds in it" */
+static tu_str pending_note(search *s, const tu_step *place) {
+    _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_KIB);
+    tu_bench *b = s->bench;
+    size_t n = 0;
+    for (size_t i = 0; i < b->ownership.n; i++) {
+        const tu_owner *o = &b->ownership.entries[i].owner;
+        if (o->class_ == TU_MANAGER_OURS || !tu_step_find(b->ownership.entries[i].fields, place))
+            continue;
+        tu_buf_addf(&text, "%s%.*s", n++ ? ", " : "removal-pending: takes along what is held by ",
+                    TU_P(o->manager));
+    }
+    if (n == 0 || text.rc)
+        return TU_S("removal-pending");
+    tu_str note = tu_arena_copy(b->arena, tu_buf_str(&text));
+    b->changes.failed = b->changes.failed || !note.p;
+    return note;
+}
+
+/* Git dropped a field of ours. An apply takes it away, unless somebody else holds it too: then only
+ * our hold goes. With a prediction it is known what happens. */
+static void tell_dropped(search *s, const tu_step *place, const tu_value *live) {
+    tu_bench *b = s->bench;
+    const tu_value *predicted = b->in->predicted;
+    const tu_manager_entry *keeper = keeper_of(&b->ownership, place);
+    bool stays = predicted
+                     ? tu_typed_equal(&tu_type_untyped, tu_value_at_place(predicted, place), live)
+                     : keeper != NULL;
+    if (stays && !keeper)
+        return; /* a default takes its place, the same value even */
+    tu_change *c = tu_change_add(stays ? &b->quiet : &b->changes, place,
+                                 stays ? TU_CHANGE_OWNERSHIP : TU_CHANGE_ADDED);
+    b->suspect = b->suspect || (!stays && !predicted);
+    if (!c)
+        return;
+    c->live = live;
+    c->owner = stays ? keeper->owner : s->entry->owner;
+    if (!stays) {
+        c->note = pending_note(s, place);
+        return;
+    }
+    const char *note = tu_arena_printf(b->arena, "kept-by: %.*s", TU_P(keeper->owner.manager));
+    b->quiet.failed = b->quiet.failed || !note;
+    c->note = tu_str_c(note);
 }
 
 static bool is_drift(const search *s, const tu_value *live) {
     bool empty = !tu_is_scalar(live) && tu_value_count(live) == 0;
     switch (s->entry->owner.class_) {
-    case TU_MANAGER_OURS:
-        return true;
     case TU_MANAGER_CONTROLLER:
     case TU_MANAGER_GITOPS:
         return false;
@@ -214,16 +269,23 @@ static void tell(search *s, const tu_step *place, const tu_value *live) {
     bool listed = true, mark = is_mark(place, &listed);
     if (!listed || tu_kind_ignores(b->kind, place))
         return;
+    if (s->entry->owner.class_ == TU_MANAGER_OURS) {
+        tell_dropped(s, place, live);
+        return;
+    }
     if (s->applier && !mark && !tu_value_at_place(s->copy, place))
         return; /* a default: nobody's addition, so no rule about anybody's may meet it */
-    if (s->entry->owner.class_ == TU_MANAGER_OURS && !is_pending_removal(s, place, live))
-        return;
-    tu_change_list *list = !mark && is_drift(s, live) ? &b->changes : &b->quiet;
+    tu_str note = tu_note_added(b, s->entry, place, live);
+    bool drift = !mark && is_drift(s, live) && !tu_str_is(note, "default");
+    tu_change_list *list = drift ? &b->changes : &b->quiet;
     tu_change *c = tu_change_add(list, place, TU_CHANGE_ADDED);
     if (!c)
         return;
     c->live = live;
     c->owner = s->entry->owner;
+    c->note = note;
+    if (drift)
+        tu_attribute_added(b, c, s->entry);
     /* Two may hold the same addition: the later one is named. */
     for (size_t i = 0; i + 1 < list->n; i++) {
         tu_change *earlier = &list->items[i];
@@ -254,7 +316,10 @@ static void visit_child(search *s, spot at, const tu_step *place) {
     bool leaf_of_ours = ours && at.desired->child_count == 0;
     if (leaf_of_ours && !tu_is_granular(at.type, at.live))
         return; /* compared by value already */
-    if (!ours && is_whole(at.theirs, at.type, at.live, place))
+    bool whole = !ours && is_whole(at.theirs, at.type, at.live, place);
+    bool divided = whole && at.theirs->child_count && s->entry->owner.class_ == TU_MANAGER_OURS &&
+                   keeper_of(&s->bench->ownership, place);
+    if (whole && !divided) /* an item that somebody keeps may lose what only we put into it */
         tell(s, place, at.live);
     else if (at.theirs->child_count)
         visit(s, at, place);

@@ -188,6 +188,23 @@ static bool same_bytes(tu_str x, tu_str y) {
     return n >= 0 && n == m && memcmp(a, b, (size_t)n) == 0;
 }
 
+/* A quantity with a unit: "1.10" and "1.1" may be anything. */
+static bool has_unit(tu_str s) {
+    return s.n && (s.p[s.n - 1] < '0' || s.p[s.n - 1] > '9') && s.p[s.n - 1] != '.';
+}
+
+bool tu_is_respelled(const tu_value *x, const tu_value *y) {
+    tu_quantity a, b;
+    if (!x || !y || x->type != TU_STRING || y->type != TU_STRING)
+        return false;
+    if (has_unit(x->string) || has_unit(y->string)) {
+        if (tu_quantity_parse(x->string, &a) && tu_quantity_parse(y->string, &b) &&
+            tu_quantity_compare(&a, &b) == 0)
+            return true;
+    }
+    return same_duration(x->string, y->string) || same_instant(x->string, y->string, 1);
+}
+
 /* ---- values ---------------------------------------------------------------------------- */
 
 static tu_closeness compare_scalar(const tu_schema_type *t, const tu_value *desired,

@@ -30,6 +30,10 @@ typedef struct tu_step {
 void tu_step_print(tu_buf *b, const tu_step *place);
 /* The path in the arena; .p is NULL when memory is exhausted. */
 tu_str tu_step_path(tu_arena *a, const tu_step *place);
+/* The child of a set's node that a step leads to; NULL when there is none. */
+const tu_path_set *tu_step_child(const tu_path_set *set, const tu_step *step);
+/* The type at that place. */
+const tu_schema_type *tu_type_at(const tu_kind *k, const tu_step *place);
 /* What stands at that place of an object; NULL when nothing does. */
 const tu_value *tu_value_at_place(const tu_value *root, const tu_step *place);
 /* The node of that place in a set; NULL when the set has nothing there. */
@@ -120,6 +124,8 @@ typedef enum {
 /* Either may be NULL: not there. verbatim: see struct tu_kind. */
 tu_closeness tu_typed_compare(const tu_schema_type *t, const tu_value *desired,
                               const tu_value *live, bool verbatim);
+/* Two plain texts that mean the same quantity, duration or instant: "1000m" and "1". */
+bool tu_is_respelled(const tu_value *x, const tu_value *y);
 /* null, "", 0, false, [], {} and maps of nothing but these: what a server may leave out. */
 bool tu_is_zero(const tu_value *v);
 bool tu_is_scalar(const tu_value *v); /* null is one, a sealed value is one */
@@ -147,8 +153,40 @@ typedef struct tu_bench { /* the table on which the object lies while it is judg
     bool exact;                   /* our entry holds what we desire, and nothing else */
     uint8_t *appliers;            /* beside ownership.entries: TU_APPLIER_... */
     tu_change_list changes, quiet, doubts;
-    bool suspect; /* something was believed, or doubted, that a dry run would settle */
+    bool suspect;   /* something was believed, or doubted, that a dry run would settle */
+    bool rewritten; /* live differs from desired, and a dry run says that it always will */
+    bool handless;  /* there is a change of which no hand is recorded */
+    tu_str onset;   /* the earliest so far */
 } tu_bench;
+
+/* judge.c: follows the desired object. */
+void tu_walk(tu_bench *b);
+
+/* attribute.c */
+/* Fills in owner and note of a change at a place of the desired object, and looks at the onset. */
+void tu_attribute(tu_bench *b, tu_change *c, const tu_step *place);
+/* The same for an addition that this entry holds. */
+void tu_attribute_added(tu_bench *b, tu_change *c, const tu_manager_entry *e);
+/* What is to be said of an addition by somebody: "" mostly; "default" when it is what the target
+ * would fill in. */
+tu_str tu_note_added(tu_bench *b, const tu_manager_entry *e, const tu_step *place,
+                     const tu_value *live);
+/* Why something is there that nobody holds: default, stale-default, allocated or admission. */
+tu_str tu_note_unowned(tu_bench *b, const tu_step *place, const tu_value *live);
+/* When all is found: the onset of what has no recorded hand. */
+void tu_onset_without_hand(tu_bench *b);
+
+/* unowned.c: lists what stands in live and that nobody holds or desires. False when memory is
+ * exhausted. */
+bool tu_find_unowned(tu_bench *b);
+
+/* tracking.c */
+typedef struct tu_tracking {
+    tu_str tool, namespace_, name; /* what of the tool: the application, the release ... */
+    const char *verb;
+} tu_tracking;
+/* Does another tool look after this object, by marks that don't stand in Git? */
+bool tu_is_tracked(const tu_value *live, const tu_value *desired, tu_tracking *ret);
 
 /* The most recent entry of another manager that holds the place, what contains it whole, or
  * something below it; NULL when there is none. */
@@ -158,6 +196,8 @@ tu_owner tu_owner_at(const tu_ownership *o, const tu_step *place);
 /* Did this entry's manager write the object as a whole, defaults included, rather than edit it?
  * (additions.c) */
 bool tu_is_applier(tu_bench *b, const tu_manager_entry *e);
+/* An applier, or a server-side apply of all that we desire. */
+bool tu_wrote_whole(tu_bench *b, const tu_manager_entry *e);
 /* Finds what others added and what ours Git no longer has. False when memory is exhausted. */
 bool tu_find_additions(tu_bench *b);
 

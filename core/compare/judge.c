@@ -1,5 +1,5 @@
 /*
- * compare/judge.c: the verdict on one object.
+ * compare/judge.c: what of the desired object is not as it should be.
  *
  * The desired object is walked once; the live one, and where a dry run was made the predicted one,
  * are followed beside it:
@@ -19,6 +19,8 @@
  * ownership decides: our own entry still holds the path, so nobody changed it: equal. Somebody who
  * edited the object holds it: changed. Otherwise equal, but suspect: a dry run would tell. Nothing
  * is called drift on suspicion.
+ *
+ * Whose hand a change shows is attribute.c; what all of it amounts to is verdict.c.
  *
  * To add a kind of change: model/model.h, then the place here that sees it.
  */
@@ -63,9 +65,21 @@ static void report(tu_bench *b, const tu_step *place, tu_change_kind kind, const
     c->desired = desired;
     c->live = live;
     c->line = desired ? desired->line : 0;
-    if (kind == TU_CHANGE_VALUE || kind == TU_CHANGE_DUPLICATE)
-        c->owner =
-            tu_owner_at(&b->ownership, place); /* nothing records who removed or moved something */
+    tu_attribute(b, c, place);
+}
+
+/* Applying what is desired would give what is there already: the target rewrites it. */
+static void report_rewritten(tu_bench *b, const tu_step *place, const tu_value *desired,
+                             const tu_value *live) {
+    b->rewritten = true;
+    tu_change *c = tu_change_add(&b->quiet, place, live ? TU_CHANGE_VALUE : TU_CHANGE_REMOVED);
+    if (!c)
+        return;
+    c->desired = desired;
+    c->live = live;
+    c->line = desired ? desired->line : 0;
+    c->owner = tu_owner_at(&b->ownership, place);
+    c->note = TU_S("admission-rewritten");
 }
 
 static void report_difference(tu_bench *b, const tu_step *place, const tu_value *desired,
@@ -118,6 +132,8 @@ static void judge_leaf(tu_bench *b, spot at, const tu_step *place) {
     if (b->in->predicted) {
         if (!tu_typed_equal(at.type, at.predicted, at.live))
             report_difference(b, place, at.desired, at.live);
+        else if (tu_typed_compare(at.type, at.desired, at.live, b->kind->verbatim) == TU_DIFFERENT)
+            report_rewritten(b, place, at.desired, at.live);
         return;
     }
     bool strict = b->kind->verbatim || (at.chosen && !is_there(at.live));
@@ -221,6 +237,8 @@ static bool walk_item(tu_bench *b, spot list, const tu_item_index *live,
     if (there < 0) {
         if (!b->in->predicted || foreseen >= 0)
             report(b, &step, TU_CHANGE_REMOVED, item, NULL);
+        else
+            report_rewritten(b, &step, item, NULL);
         return false;
     }
     const tu_value *live_item = &list.live->list.items[there];
@@ -289,140 +307,9 @@ static void walk(tu_bench *b, spot at, const tu_step *place) {
         walk_list(b, at, place);
 }
 
-/* ---- ownership ------------------------------------------------------------------------- */
-
-/* A node of a set as a step; the list's type is needed for its keys' order. */
-static tu_step step_of(const tu_path_set *node, const tu_schema_type *list, const tu_step *up) {
-    return (tu_step){.up = up,
-                     .kind = node->kind,
-                     .name = node->name,
-                     .value = node->value,
-                     .list = node->kind == TU_STEP_KEY && list->type == TU_TYPE_LIST ? list : NULL,
-                     .index = (uint32_t)tu_value_integer(node->value, 0)};
-}
-
-/* Is the path, or one above it, among the changes already? */
-static bool is_told(const tu_change_list *list, tu_str path) {
-    for (size_t i = 0; i < list->n; i++) {
-        tu_str p = list->items[i].path;
-        if (p.n <= path.n && memcmp(p.p, path.p, p.n) == 0 && (p.n == path.n || path.p[p.n] == '/'))
-            return true;
-    }
-    return false;
-}
-
-/* Paths that we desire and our entry doesn't hold, although the values are right: somebody changed
- * them and back, or they are new in Git and were there before. Quiet: an apply sets it right and
- * changes no value. */
-static void tell_lost(tu_bench *b, const tu_path_set *lost, const tu_schema_type *t,
-                      const tu_step *up) {
-    for (uint32_t i = 0; i < lost->child_count && b->quiet.n < TU_LIMIT_CHANGES; i++) {
-        const tu_path_set *child = &lost->children[i];
-        const tu_step step = step_of(child, t, up);
-        const tu_schema_type *type =
-            child->kind == TU_STEP_FIELD ? tu_type_field(t, child->name, NULL) : tu_type_items(t);
-        if (!child->member) {
-            tell_lost(b, child, type, &step);
-            continue;
-        }
-        tu_change *c = tu_change_add(&b->quiet, &step, TU_CHANGE_OWNERSHIP);
-        if (!c)
-            return;
-        if (is_told(&b->changes, c->path))
-            b->quiet.n--;
-        else
-            c->owner = tu_owner_at(&b->ownership, &step);
-    }
-}
-
-/* True when our entry holds all that we desire. */
-static bool compare_ownership(tu_bench *b) {
-    tu_path_set *lost = NULL;
-    const tu_prepared *desired = b->in->desired;
-    if (!b->ours)
-        return false;
-    b->exact = tu_path_set_equal(desired->fields, b->ours->fields);
-    if (b->exact)
-        return true;
-    if (tu_path_set_difference(b->arena, desired->fields, b->ours->fields, &lost) != TU_OK) {
-        b->changes.failed = true;
-        return false;
-    }
-    if (lost)
-        tell_lost(b, lost, tu_kind_root(b->kind), NULL);
-    return !lost;
-}
-
-static const tu_manager_entry *find_ours(const tu_ownership *o, tu_str api_version) {
-    for (size_t i = 0; i < o->n; i++) {
-        const tu_manager_entry *e = &o->entries[i];
-        if (e->owner.class_ == TU_MANAGER_OURS && tu_str_is(e->owner.operation, "Apply") &&
-            e->owner.subresource.n == 0 && tu_str_eq(e->api_version, api_version))
-            return e;
-    }
-    return NULL;
-}
-
-/* ---- the verdict ----------------------------------------------------------------------- */
-
-static tu_rc judge_present(tu_bench *b, tu_judgement *ret, tu_error **error) {
-    const tu_prepared *desired = b->in->desired;
-    bool broken;
-    tu_rc rc =
-        tu_ownership_of(b->arena, b->in->live, b->in->our_manager, &b->ownership, &broken, error);
-    if (rc)
-        return rc;
-    b->appliers = tu_arena_zalloc(b->arena, b->ownership.n);
-    if (!b->appliers)
-        return tu_error_memory(error);
-    b->ours = find_ours(&b->ownership, tu_value_get_string(desired->object, "apiVersion"));
-    spot root = {.type = tu_kind_root(b->kind), .desired = desired->object};
+void tu_walk(tu_bench *b) {
+    spot root = {.type = tu_kind_root(b->kind), .desired = b->in->desired->object};
     root.live = b->in->live;
     root.predicted = b->in->predicted;
     walk(b, root, NULL);
-    bool doubtful = b->suspect;
-    bool held = compare_ownership(b);
-    if (!tu_find_additions(b) || b->changes.failed || b->quiet.failed || b->doubts.failed)
-        return tu_error_memory(error);
-    bool drifted = b->changes.n > 0;
-    ret->verdict = drifted ? TU_VERDICT_DRIFTED : TU_VERDICT_IN_SYNC;
-    ret->confidence = b->in->predicted                ? TU_CONFIDENCE_CONFIRMED
-                      : !drifted && held && !doubtful ? TU_CONFIDENCE_PROVED
-                                                      : TU_CONFIDENCE_OBSERVED;
-    if (b->changes.n >= TU_LIMIT_CHANGES)
-        ret->reason = TU_S("many-changes: only the first 1000 are listed");
-    else if (drifted && broken)
-        ret->reason = TU_S("ownership-unreadable: managedFields can't be read whole, so a change "
-                           "may have nobody's name");
-    return TU_OK;
-}
-
-tu_rc tu_judge(tu_arena *a, const tu_judge_input *in, tu_judgement *ret, tu_error **error) {
-    tu_judgement j = {.confidence = TU_CONFIDENCE_OBSERVED};
-    tu_bench b = {.arena = a, .in = in, .kind = in->desired->kind};
-    b.changes.arena = b.quiet.arena = b.doubts.arena = a;
-    if (!tu_value_is(in->live, TU_MAP)) {
-        j.verdict = TU_VERDICT_MISSING;
-        *ret = j;
-        return TU_OK;
-    }
-    const tu_value *metadata = tu_value_get(in->live, "metadata");
-    j.uid = tu_value_get_string(metadata, "uid");
-    j.resource_version = tu_value_get_string(metadata, "resourceVersion");
-    tu_rc rc = TU_OK;
-    if (is_there(tu_value_get(metadata, "deletionTimestamp")))
-        j.verdict = TU_VERDICT_TERMINATING;
-    else
-        rc = judge_present(&b, &j, error);
-    if (rc)
-        return rc;
-    j.changes = b.changes.items;
-    j.change_count = b.changes.n;
-    j.quiet = b.quiet.items;
-    j.quiet_count = b.quiet.n;
-    j.doubts = b.doubts.items;
-    j.doubt_count = b.doubts.n;
-    j.suspect = b.suspect;
-    *ret = j;
-    return TU_OK;
 }

@@ -207,15 +207,18 @@ static const tu_path_set *find_key(const tu_path_set *set, const tu_step *s) {
     return tu_path_set_child(set, TU_STEP_KEY, (tu_str){NULL, 0}, &key);
 }
 
+const tu_path_set *tu_step_child(const tu_path_set *set, const tu_step *step) {
+    return step->kind == TU_STEP_KEY ? find_key(set, step)
+                                     : tu_path_set_child(set, step->kind, step->name, step->value);
+}
+
 const tu_path_set *tu_step_find(const tu_path_set *set, const tu_step *place) {
     if (!set || !place)
         return set;
     const tu_path_set *up = tu_step_find(set, place->up);
     if (!up)
         return NULL;
-    if (place->kind == TU_STEP_KEY)
-        return find_key(up, place);
-    return tu_path_set_child(up, place->kind, place->name, place->value);
+    return tu_step_child(up, place);
 }
 
 /* ---- patterns -------------------------------------------------------------------------- */

@@ -214,10 +214,10 @@ bool tu_places_cover(const tu_places *t, const tu_value *root, const tu_step *pl
     return false;
 }
 
-static const tu_schema_type *type_at(const tu_kind *k, const tu_step *place) {
+const tu_schema_type *tu_type_at(const tu_kind *k, const tu_step *place) {
     if (!place)
         return tu_kind_root(k);
-    const tu_schema_type *up = type_at(k, place->up);
+    const tu_schema_type *up = tu_type_at(k, place->up);
     return place->kind == TU_STEP_FIELD ? tu_type_field(up, place->name, NULL) : tu_type_items(up);
 }
 
@@ -230,7 +230,7 @@ tu_default_kind tu_default_at(const tu_kind *k, const tu_value *live, const tu_s
                               const tu_value **ret_value) {
     if (!place || place->kind != TU_STEP_FIELD)
         return TU_DEFAULT_NONE;
-    *ret_value = tu_value_get_str(type_at(k, place->up)->defaults, place->name);
+    *ret_value = tu_value_get_str(tu_type_at(k, place->up)->defaults, place->name);
     if (*ret_value)
         return TU_DEFAULT_KNOWN;
     const tu_value *map = NULL;

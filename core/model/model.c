@@ -99,6 +99,16 @@ tu_rc tu_object_id_parse(tu_str text, tu_object_id *ret, bool *ret_any_group, tu
     return TU_OK;
 }
 
+/* --- changes ----------------------------------------------------------------------------------- */
+
+bool tu_change_is_the_targets(const tu_change *c) {
+    static const char *const words[] = {"default", "stale-default", "allocated", "admission"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (tu_str_starts(c->note, words[i])) /* admission-rewritten, too */
+            return true;
+    return false;
+}
+
 /* --- findings --------------------------------------------------------------------------------- */
 
 /* Copies s in place; false when memory is exhausted. */

@@ -49,6 +49,10 @@ typedef struct tu_change {
     tu_str entry; /* name of the rule's entry; empty: the rule's mode decided */
 } tu_change;
 
+/* Does its note say that the target did this by itself (default, allocated, admission ...)? Then it is
+ * nobody's doing, whatever a rule says of additions. */
+bool tu_change_is_the_targets(const tu_change *c);
+
 /* The finding for one object. Everything lives in the arena it was made in; copy it to keep it. */
 typedef struct tu_finding {
     tu_object_id id;

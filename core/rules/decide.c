@@ -93,7 +93,7 @@ static bool is_about_changes(const tu_entry *e) {
 /* Quiet changes are nobody's concern until an entry asks for that kind by name; for additions also
  * whose. */
 static bool asks_for(const tu_entry *e, const tu_change *c) {
-    return (e->changes & 1u << c->kind) && (c->kind != TU_CHANGE_ADDED || e->managers.n);
+    return !tu_change_is_the_targets(c) && (e->changes & 1u << c->kind) && (c->kind != TU_CHANGE_ADDED || e->managers.n);
 }
 
 /* ---- decisions ------------------------------------------------------------------------- */

@@ -2,12 +2,17 @@
  * The judge, told by data: every file of tests/unit/data/judge is one case.
  *
  *   {"about": "what must hold, as a sentence",
- *    "kind": "deployment",                a description in tests/unit/data/kinds, or a description
- * itself; absent: untyped "desired": {...} | "yaml text",      as it stands in Git "live": {...} |
- * null,                as the target answers "predicted": {...},                  as a dry run
- * answers; may be absent "expect": {"verdict": "drifted", "confidence": "observed", "suspect":
- * true, "changes": [{"path", "change", "desired", "live", "line", "manager", "class"}], "quiet":
- * [the same]}}
+ *    "kind": "deployment",            a description in tests/unit/data/kinds, or a description
+ *                                     itself; absent: untyped
+ *    "desired": {...} | "yaml text",  as it stands in Git
+ *    "live": {...} | null,            as the target answers
+ *    "predicted": {...},              as a dry run answers; may be absent
+ *    "input": {"known_uid", "completed", "everything"},         may be absent, as its members may
+ *    "expect": {"verdict": "drifted", "confidence": "observed", "suspect": true,
+ *               "reason": "its stable word", "onset": "2026-01-02T03:04:05Z",
+ *               "changes": [{"path", "change", "desired", "live", "line", "manager", "class",
+ *                            "note": "its stable word"}],
+ *               "quiet": [the same], "doubts": [the same]}}
  *
  * Of a change only what the case names is compared; "changes" itself is exact in number and order,
  * as is "quiet" where it is named.
@@ -88,6 +93,13 @@ static tu_value *read_desired(test_case *c) {
     return v;
 }
 
+static void read_input(test_case *c, tu_judge_input *ret) {
+    const tu_value *input = tu_value_get(c->document, "input");
+    ret->known_uid = tu_value_get_string(input, "known_uid");
+    ret->completed = tu_value_boolean(tu_value_get(input, "completed"), false);
+    ret->everything = tu_value_boolean(tu_value_get(input, "everything"), false);
+}
+
 static void judge(test_case *c) {
     _cleanup_(tu_error_freep) tu_error *error = NULL;
     c->kind = read_kind(c, tu_value_get(c->document, "kind"));
@@ -102,6 +114,7 @@ static void judge(test_case *c) {
         fail_msg("%s: %s", c->path, tu_error_text(error));
     tu_judge_input in = {
         .desired = &c->desired, .predicted = predicted, .our_manager = TU_S("trueup")};
+    read_input(c, &in);
     in.live = tu_value_is(live, TU_MAP) ? live : NULL;
     if (tu_judge(&c->arena, &in, &c->judgement, &error))
         fail_msg("%s: %s", c->path, tu_error_text(error));
@@ -160,6 +173,18 @@ static bool shows(const tu_value *expected, const tu_value *got) {
     return tu_str_eq(tu_buf_str(&a), tu_buf_str(&b));
 }
 
+/* The stable word before the colon, or all of it where the case says all of it. */
+static void expect_said(test_case *c, const tu_value *expect, const char *member, tu_str got) {
+    const tu_value *v = tu_value_get(expect, member);
+    tu_str wanted = tu_value_string(v);
+    char what[128];
+    snprintf(what, sizeof(what), "%s differs: %.*s", member, TU_P(got));
+    bool word = got.n > wanted.n && got.p[wanted.n] == ':' && wanted.n &&
+                memcmp(got.p, wanted.p, wanted.n) == 0;
+    if (v && !word && !tu_str_eq(wanted, got))
+        complain(c, what);
+}
+
 static void expect_change(test_case *c, const tu_value *expected, const tu_change *got) {
     const tu_value *desired = tu_value_get(expected, "desired"),
                    *live = tu_value_get(expected, "live");
@@ -172,6 +197,7 @@ static void expect_change(test_case *c, const tu_value *expected, const tu_chang
         complain(c, "a manager differs");
     if ((desired && !shows(desired, got->desired)) || (live && !shows(live, got->live)))
         complain(c, "a value differs");
+    expect_said(c, expected, "note", got->note);
     int64_t line = tu_value_integer(tu_value_get(expected, "line"), -1);
     if (line >= 0 && line != got->line)
         complain(c, "a line differs");
@@ -192,6 +218,7 @@ static void judge_without_memory(test_case *c) {
     tu_judge_input in = {.desired = &c->desired, .our_manager = TU_S("trueup")};
     in.live = tu_value_is(live, TU_MAP) ? live : NULL;
     in.predicted = tu_value_get(c->document, "predicted");
+    read_input(c, &in);
     tu_rc rc = TU_EINTERNAL;
     for (size_t room = 16; rc != TU_OK && room < 64 * TU_MIB; room += room / 16 + 16) {
         tu_arena small;
@@ -225,6 +252,9 @@ static void run_case(void **state) {
     const tu_judgement *j = &c->judgement;
     expect_word(c, expect, "verdict", tu_verdict_name(j->verdict));
     expect_word(c, expect, "confidence", tu_confidence_name(j->confidence));
+    expect_said(c, expect, "reason", j->reason);
+    expect_said(c, expect, "onset", j->onset);
+    expect_changes(c, tu_value_get(expect, "doubts"), j->doubts, j->doubt_count);
     const tu_value *suspect = tu_value_get(expect, "suspect");
     if (suspect && tu_value_boolean(suspect, false) != j->suspect)
         complain(c, "suspect differs");
