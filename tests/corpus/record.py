@@ -106,7 +106,7 @@ def settle(server, definition):
 
 
 def record(server, case):
-    with Webhook() if "webhook" in (case.said.get("needs") or []) else contextlib.nullcontext() as webhook:
+    with Webhook(case.said.get("webhook")) if "webhook" in (case.said.get("needs") or []) else contextlib.nullcontext() as webhook:
         player = Player(server, case, webhook)
         set_up(player, case.said.get("setup") or [])
         for number, step in enumerate(case.said["steps"], 1):

@@ -3,7 +3,7 @@
 Nothing here knows what a case is. One Server is one control plane (tests/kubernetes/control-plane.sh) with the surroundings that were asked
 for: controllers (kube-controller-manager), kwok (nodes and pods that pretend to run), flags of kube-apiserver.
 """
-import http.client, json, os, shutil, ssl, subprocess, tempfile, time, urllib.parse
+import base64, http.client, json, os, shutil, ssl, subprocess, tempfile, time, urllib.parse
 
 here = os.path.dirname(os.path.abspath(__file__))
 source = os.path.abspath(os.path.join(here, "../.."))
@@ -52,7 +52,7 @@ class Server:
             self.until("the namespace's CA", lambda: self.http("GET", "/api/v1/namespaces/shop/configmaps/kube-root-ca.crt")[0] == 200)
         if "kwok" in self.surroundings:
             self.kwok = subprocess.Popen([os.path.join(self.assets, "kwok"), "--kubeconfig", self.kubeconfig, "--manage-all-nodes=true",
-                                          "--server-address", ""], stdout=open(self.dir + "/kwok.log", "w"), stderr=subprocess.STDOUT)
+                                          "--config", os.path.join(here, "stages.yaml"), "--server-address", ""], stdout=open(self.dir + "/kwok.log", "w"), stderr=subprocess.STDOUT)
         self.furniture = self.everything()
 
     def stop(self):
@@ -102,6 +102,15 @@ class Server:
             if time.monotonic() > end:
                 raise Failed("waited %d s in vain for %s" % (seconds, what))
             time.sleep(0.05)
+
+    def put_into_etcd(self, key, value):
+        etcd = urllib.parse.urlparse(open(os.path.join(self.dir, "etcd")).read().strip())
+        connection = http.client.HTTPConnection(etcd.hostname, etcd.port, timeout=10)
+        connection.request("POST", "/v3/kv/put", json.dumps({name: base64.b64encode(text.encode()).decode()
+                                                             for name, text in (("key", key), ("value", value))}))
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise Failed("etcd: %d %s" % (answer.status, answer.read().decode()))
 
     # --- what it serves
 
