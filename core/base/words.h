@@ -52,8 +52,9 @@ typedef enum {
     TU_MANAGER_CONTROLLER,
     TU_MANAGER_GITOPS,
     TU_MANAGER_OURS,
-    TU_MANAGER_LEGACY /* no hand but what the target merged of several: before-first-apply,
-                         ancient-changes */
+    TU_MANAGER_LEGACY, /* no hand but what the target merged of several: before-first-apply,
+                          ancient-changes */
+    TU_MANAGER_COUNT
 } tu_manager_class;
 /* "unknown", "human", "controller", "gitops", "ours", "legacy" */
 const char *tu_manager_class_name(tu_manager_class c);

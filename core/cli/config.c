@@ -18,8 +18,11 @@ static char *path_of(tu_cli *cli) {
 }
 
 static size_t count_documents(const tu_config *c) {
+    size_t own_packs = 0;
+    for (size_t i = 0; i < c->pack_count; i++)
+        own_packs += !c->packs[i].installed;
     return c->source_count + c->target_count + c->notifier_count + c->plugin_count + c->rule_count +
-           (c->routing.place.file != NULL);
+           c->test_count + own_packs + (c->routing.place.file != NULL);
 }
 
 /* Returns -1 with a configuration in which no mistake was found, otherwise the exit code. */
@@ -175,9 +178,11 @@ static void add_rule(tu_buf *out, const tu_rule *r) {
     add_strings(out, "kinds", r->scope_kinds);
     for (size_t i = 0; i < r->entry_count; i++) {
         const tu_entry *e = &r->entries[i];
-        tu_buf_addf(out, "  drift %zu: %s%s%s  # %.*s\n", i + 1, tu_action_name(e->action),
-                    e->has_severity ? ", " : "",
-                    e->has_severity ? tu_severity_name(e->severity) : "", TU_P(e->name));
+        tu_buf_addf(out, "  drift %zu: %s%s%s  # %.*s (%s%.*s%s%s:%u)\n", i + 1,
+                    tu_action_name(e->action), e->has_severity ? ", " : "",
+                    e->has_severity ? tu_severity_name(e->severity) : "", TU_P(e->name),
+                    e->pack.n ? "pack " : "", TU_P(e->pack), e->pack.n ? ", " : "", e->place.file,
+                    e->place.line);
     }
     if (r->heal.prune)
         tu_buf_addf(out, "  prune: at most %lld objects or %lld%%\n",
@@ -199,6 +204,9 @@ int tu_command_config_show(tu_cli *cli) {
             tu_buf_addf(&out, "Plugin %.*s  # %s:%u\n  path: %.*s\n", TU_P(c->plugins[i].name),
                         c->plugins[i].place.file, c->plugins[i].place.line,
                         TU_P(c->plugins[i].path));
+        for (size_t i = 0; i < c->pack_count; i++)
+            tu_buf_addf(&out, "Pack %.*s  # %s:%u\n  entries: %zu\n", TU_P(c->packs[i].name),
+                        c->packs[i].place.file, c->packs[i].place.line, c->packs[i].entry_count);
         for (size_t i = 0; i < c->rule_count; i++)
             add_rule(&out, &c->rules[i]);
         if (c->routing.receiver.n)

@@ -153,7 +153,7 @@ const tu_command tu_commands[] = {
      0,
      0,
      1,
-     "Source Target Notifier Rule Routing Plugin",
+     "Source Target Notifier Rule Routing Plugin Pack RuleTest",
      tu_command_config_schema},
     {"config init",
      "",

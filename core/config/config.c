@@ -60,7 +60,8 @@ static size_t find_kind(tu_reader *r, const tu_value *document) {
     if (!tu_value_is(v, TU_STRING)) {
         tu_error **e =
             tu_reader_error(r, v ? v : document, v ? "kind must be a word" : "kind is missing");
-        tu_error_hint(e, "write one of Source, Target, Notifier, Rule, Routing, Plugin");
+        tu_error_hint(
+            e, "write one of Source, Target, Notifier, Rule, Routing, Plugin, Pack, RuleTest");
         return n;
     }
     for (size_t i = 0; i < n; i++) {
@@ -79,8 +80,8 @@ static size_t find_kind(tu_reader *r, const tu_value *document) {
     if (near)
         tu_error_hint(e, "did you mean '%s'?", near);
     else
-        tu_error_hint(e, "there are Source, Target, Notifier, Rule, Routing and Plugin; manifests "
-                         "belong in a source");
+        tu_error_hint(e, "there are Source, Target, Notifier, Rule, Routing, Plugin, Pack and "
+                         "RuleTest; manifests belong in a source");
     return n;
 }
 
@@ -106,6 +107,8 @@ static void read_tree(tu_reader *r, tu_value *document) {
         r->document_lost = true;
         return;
     }
+    if (r->installed && strcmp(tu_config_kinds[kind], "Pack") != 0)
+        return; /* beside an installed pack stand its tests */
     const tu_value *schema = schema_of(r, kind);
     if (!schema)
         return;
@@ -149,7 +152,7 @@ static void read_text(tu_reader *r, const char *file, tu_str text) {
     }
 }
 
-static void read_file(tu_reader *r, const char *path) {
+void tu_read_file(tu_reader *r, const char *path) {
     _cleanup_(tu_buf_done) tu_buf bytes = TU_BUF_INIT(TU_LIMIT_CONFIG_BYTES);
     tu_error *e = NULL;
     if (tu_file_read(path, TU_LIMIT_CONFIG_BYTES, &bytes, &e) == TU_OK) {
@@ -193,7 +196,7 @@ static void read_folder(tu_reader *r, const char *path) {
     for (size_t i = 0; i < n; i++) {
         _cleanup_(tu_freep) char *file = tu_path_join(path, names[i]);
         if (n <= TU_LIMIT_CONFIG_FILES)
-            read_file(r, file);
+            tu_read_file(r, file);
         free(names[i]);
     }
     free(names);
@@ -262,6 +265,7 @@ static tu_config *finish(tu_reader *r, const char *path, size_t errors_before) {
                                           "no documents: the configuration is empty");
         tu_error_hint(e, "`trueup config init` writes a starter");
     }
+    tu_merge_packs(r);
     tu_check_references(r);
     if (r->config->rule_count == 0)
         tu_reader_warn(r, (tu_place){path, 0, 0}, "there is no Rule, so nothing is compared");
@@ -304,7 +308,7 @@ static tu_config *load(const char *path, tu_errors *errors) {
     } else if (S_ISDIR(s.st_mode)) {
         read_folder(&r, path);
     } else {
-        read_file(&r, path);
+        tu_read_file(&r, path);
     }
     return finish(&r, path, before);
 }
@@ -366,6 +370,14 @@ const tu_use *tu_config_target(const tu_config *c, tu_str name) {
 
 const tu_use *tu_config_notifier(const tu_config *c, tu_str name) {
     return find_use(c->notifiers, c->notifier_count, name);
+}
+
+const tu_pack *tu_config_pack(const tu_config *c, tu_str name) {
+    for (size_t i = 0; i < c->pack_count; i++) {
+        if (tu_str_eq(c->packs[i].name, name))
+            return &c->packs[i];
+    }
+    return NULL;
 }
 
 const tu_rule *tu_config_rule(const tu_config *c, tu_str name) {

@@ -1,8 +1,8 @@
 /*
  * config/config.h: documents to typed configuration, with every mistake located.
  *
- * YAML documents (strict reading) of the kinds Source, Target, Notifier, Rule, Routing, Plugin in a
- * file or a folder (*.yaml, *.yml, not recursive, byte order of names). Everything is checked
+ * YAML documents (strict reading) of the kinds Source, Target, Notifier, Rule, Routing, Plugin, Pack
+ * and RuleTest in a file or a folder (*.yaml, *.yml, not recursive, byte order of names). Everything is checked
  * before anything is used: shapes (JSON Schema, one for each kind, also printed by `config
  * schema`), references between documents, globs, durations, cron, duplicate names. A configuration
  * is immutable and reference-counted; a reload makes a new one or leaves the old one in place.
@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/words.h"
+#include "value/pattern.h"
 #include "value/value.h"
 
 typedef struct tu_place { /* where a document or value stands, for messages */
@@ -64,22 +65,56 @@ typedef struct tu_label_match {
     tu_str key, value; /* value is a glob */
 } tu_label_match;
 
-typedef struct tu_entry { /* one item of spec.drift */
+typedef struct tu_label_pattern {
+    tu_str key;
+    tu_word value;
+} tu_label_pattern;
+
+typedef struct tu_entry { /* one item of spec.drift; of each condition, nothing matches all */
     tu_str name;
-    tu_strs groups, kinds, namespaces, names, paths, managers; /* globs; n = 0 matches all */
-    tu_label_match *labels;
+    tu_str pack; /* the Pack that it came from; empty: the rule's own */
+    /* about the object and the moment */
+    tu_words groups, kinds, namespaces, names;
+    tu_label_pattern *labels;
     size_t label_count;
-    uint32_t changes;  /* bit (1 << tu_change_kind); 0 matches all */
-    uint32_t verdicts; /* bit (1 << tu_verdict); 0 matches all */
+    tu_words reasons;  /* the stable word of tu_finding.reason */
+    uint32_t verdicts; /* bit (1 << tu_verdict); 0: those that are drift */
     tu_window *within;
     size_t within_count;
+    int64_t expires_ms; /* wall clock; 0: never */
+    /* about a change */
+    uint32_t changes; /* bit (1 << tu_change_kind) */
+    tu_path_patterns paths;
+    tu_words managers, subresources;
+    uint32_t manager_classes; /* bit (1 << tu_manager_class); beside managers: either matches */
+    tu_words notes;           /* the stable word of tu_change.note */
+
     tu_action action;
     bool has_severity;
     tu_severity severity;
     tu_str reason;
-    int64_t expires_ms; /* wall clock; 0: never */
     tu_place place;
 } tu_entry;
+bool tu_entry_has_managers(const tu_entry *e);
+/* Then it says nothing about a finding without changes. */
+bool tu_entry_is_about_changes(const tu_entry *e);
+
+/* Entries that rules share by name (spec.use). */
+typedef struct tu_pack {
+    tu_str name, description;
+    tu_entry *entries;
+    size_t entry_count;
+    bool installed; /* found beside the program, not among the user's documents */
+    tu_place place;
+} tu_pack;
+
+/* Cases for rules and packs, written beside them; rules/test.h reads them. */
+typedef struct tu_rule_test {
+    tu_str name;
+    const tu_value *spec;
+    tu_place place;
+    tu_str text; /* the file's text that spec's spans refer to */
+} tu_rule_test;
 
 typedef enum { TU_MODE_OFF, TU_MODE_AUDIT, TU_MODE_HEAL } tu_mode;
 const char *tu_mode_name(tu_mode m);
@@ -92,8 +127,10 @@ typedef struct tu_rule {
     tu_strs scope_namespaces;            /* n = 0: those of the desired set */
     tu_strs scope_kinds; /* "Kind", "Kind.group" or "*"; n = 0: those of the desired set */
     bool unmanaged;      /* are objects that stand in no manifest looked for? default true */
-    tu_entry *entries;
-    size_t entry_count;
+    tu_entry *entries;   /* its own, then those of the packs in the order of `use` */
+    size_t entry_count, own_entry_count;
+    tu_strs use;
+    tu_place *use_places; /* beside use */
     struct {
         bool prune;
         int64_t prune_max_objects, prune_max_percent; /* defaults 10 and 20 */
@@ -122,6 +159,10 @@ struct tu_config {
     size_t plugin_count;
     tu_rule *rules;
     size_t rule_count;
+    tu_pack *packs; /* of the documents, and installed ones that are used */
+    size_t pack_count;
+    tu_rule_test *tests;
+    size_t test_count;
     tu_routing routing;
     tu_strs files;        /* what was read, for watching */
     tu_warning *warnings; /* for `config check`, `check` and the log */
@@ -153,6 +194,7 @@ const tu_use *tu_config_source(const tu_config *c, tu_str name);
 const tu_use *tu_config_target(const tu_config *c, tu_str name);
 const tu_use *tu_config_notifier(const tu_config *c, tu_str name);
 const tu_rule *tu_config_rule(const tu_config *c, tu_str name);
+const tu_pack *tu_config_pack(const tu_config *c, tu_str name);
 
 /* What `trueup config init` finds: contexts of $KUBECONFIG or ~/.kube/config, the current one
  * first; the remote (origin, or else the first; never with a password) and the branch of the Git

@@ -250,8 +250,9 @@ static const struct {
     const char *kind;
     void (*read)(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
 } readers[] = {
-    {"Source", read_source}, {"Target", read_target},   {"Notifier", read_notifier},
-    {"Rule", tu_read_rule},  {"Routing", read_routing}, {"Plugin", read_plugin},
+    {"Source", read_source}, {"Target", read_target},         {"Notifier", read_notifier},
+    {"Rule", tu_read_rule},  {"Routing", read_routing},       {"Plugin", read_plugin},
+    {"Pack", tu_read_pack},  {"RuleTest", tu_read_rule_test},
 };
 
 void tu_read_document(tu_reader *r, const char *kind, const tu_value *document) {

@@ -29,6 +29,7 @@ typedef struct tu_reader {
     tu_map places;      /* "Kind/name" -> tu_place *, in the arena */
     bool document_lost; /* one could not be parsed, so a name that is missing may stand there */
     bool has_routing;
+    bool installed;           /* the file came with the program: only its Packs are taken */
     bool out_of_memory;       /* something was left out: there is no configuration then */
     size_t documents;         /* parsed, whatever they hold */
     const tu_value **schemas; /* by index in tu_config_kinds, parsed on first use */
@@ -63,6 +64,24 @@ void tu_read_document(tu_reader *r, const char *kind, const tu_value *document);
 void tu_read_check_name(tu_reader *r, const tu_value *name);
 /* The nearest name to any text: "My Shop!" gives "my-shop"; empty when there is none. */
 void tu_read_make_name(tu_str s, char *out, size_t room);
+/* Says what is wrong with one item, or nothing. */
+typedef void tu_word_check(tu_reader *r, const tu_value *item);
+tu_strs tu_read_words(tu_reader *r, const tu_value *list, tu_word_check *check);
+/* check may be NULL. */
+tu_label_match *tu_read_labels(tu_reader *r, const tu_value *map, tu_word_check *check,
+                               size_t *ret_n);
+tu_window *tu_read_windows(tu_reader *r, const tu_value *list, size_t *ret_n);
+/* spec.drift: config/entry.c */
+tu_entry *tu_read_entries(tu_reader *r, const tu_value *list, size_t *ret_n);
+/* Packs: config/pack.c */
+void tu_read_pack(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
+void tu_read_rule_test(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
+void tu_read_use(tu_reader *r, const tu_value *list, tu_rule *rule);
+/* When every document is read: finds the packs that are used, among the installed ones too, and
+ * puts their entries behind the rules' own. */
+void tu_merge_packs(tu_reader *r);
+/* Reads one more file into the configuration. config/config.c */
+void tu_read_file(tu_reader *r, const char *path);
 /* spec of a Rule: config/rule.c */
 void tu_read_rule(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
 /* Notes that the value names a document of that kind; checked when all are read. Other types and

@@ -10,7 +10,8 @@
 #include "base/str.h"
 #include "config/config.h"
 
-#define KINDS(one) one(Source) one(Target) one(Notifier) one(Rule) one(Routing) one(Plugin)
+#define KINDS(one)                                                                                 \
+    one(Source) one(Target) one(Notifier) one(Rule) one(Routing) one(Plugin) one(Pack) one(RuleTest)
 
 #define DECLARE(kind) extern const char tu_config_schema_##kind[];
 KINDS(DECLARE)

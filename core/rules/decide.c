@@ -12,34 +12,33 @@
  * What isn't a drift (in sync, unknown, terminating) is decided only by an entry that names that
  * verdict: "heal everything of kind X" must not touch what is in sync.
  *
- * To add a condition: its list in config.h's tu_entry, and one line in matches_object() or
- * matches_change().
+ * To add a condition: its list in config.h's tu_entry, a tu_miss with its sentence (miss.c), and one
+ * line in ask_object() or ask_change().
  */
 #include "rules/decide.h"
-#include "value/pointer.h"
+#include "base/mem.h"
 
 typedef struct {
     const tu_rule *rule;
     const tu_value *labels;
     int64_t wall_ms;
     const tu_finding *finding;
-    bool *applicable; /* beside rule->entries: the object's part matches */
+    tu_str reason; /* its stable word */
+    uint8_t *miss; /* beside rule->entries: a tu_miss, of what is about the object and the moment */
 } decider;
 
 /* ---- conditions ------------------------------------------------------------------------ */
 
-static bool any_glob(const tu_strs *globs, tu_str text) {
-    for (size_t i = 0; i < globs->n; i++) {
-        if (tu_glob(globs->items[i], text))
-            return true;
-    }
-    return globs->n == 0;
+/* "immutable: spec.selector ..." is "immutable". */
+static tu_str stable_word(tu_str text) {
+    const char *colon = text.n ? memchr(text.p, ':', text.n) : NULL;
+    return colon ? (tu_str){text.p, (size_t)(colon - text.p)} : text;
 }
 
 static bool matches_labels(const tu_entry *e, const tu_value *labels) {
     for (size_t i = 0; i < e->label_count; i++) {
         const tu_value *v = tu_value_get_str(labels, e->labels[i].key);
-        if (!tu_value_is(v, TU_STRING) || !tu_glob(e->labels[i].value, v->string))
+        if (!tu_value_is(v, TU_STRING) || !tu_word_match(&e->labels[i].value, v->string))
             return false;
     }
     return true;
@@ -53,47 +52,66 @@ static bool is_open(const tu_entry *e, int64_t wall_ms) {
     return e->within_count == 0;
 }
 
-static bool matches_object(const decider *d, const tu_entry *e) {
+static bool has_expired(const tu_entry *e, int64_t wall_ms) {
+    return e->expires_ms != 0 && wall_ms >= e->expires_ms;
+}
+
+/* Cheap questions first: there may be a thousand entries. */
+static tu_miss ask_object(const decider *d, const tu_entry *e) {
     const tu_finding *f = d->finding;
-    if (e->expires_ms != 0 && d->wall_ms >= e->expires_ms)
-        return false;
     if (e->verdicts ? !(e->verdicts & 1u << f->verdict) : !tu_verdict_is_drift(f->verdict))
-        return false;
-    return any_glob(&e->groups, f->id.group) && any_glob(&e->kinds, f->id.kind) &&
-           any_glob(&e->namespaces, f->id.namespace_) && any_glob(&e->names, f->id.name) &&
-           matches_labels(e, d->labels) && is_open(e, d->wall_ms);
+        return TU_MISS_VERDICT;
+    if (!tu_words_match(&e->kinds, f->id.kind))
+        return TU_MISS_KIND;
+    if (!tu_words_match(&e->groups, f->id.group))
+        return TU_MISS_GROUP;
+    if (!tu_words_match(&e->namespaces, f->id.namespace_))
+        return TU_MISS_NAMESPACE;
+    if (!tu_words_match(&e->names, f->id.name))
+        return TU_MISS_NAME;
+    if (!matches_labels(e, d->labels))
+        return TU_MISS_LABEL;
+    if (!tu_words_match(&e->reasons, d->reason))
+        return TU_MISS_REASON;
+    if (has_expired(e, d->wall_ms))
+        return TU_MISS_EXPIRED;
+    return is_open(e, d->wall_ms) ? TU_MISS_NONE : TU_MISS_WINDOW;
 }
 
-static bool matches_managers(const tu_strs *managers, const tu_owner *owner) {
-    for (size_t i = 0; i < managers->n; i++) {
-        tu_str m = managers->items[i];
-        if (!tu_str_starts(m, "class:")) {
-            if (tu_glob(m, owner->manager))
-                return true;
-        } else if (tu_str_is((tu_str){m.p + 6, m.n - 6}, tu_manager_class_name(owner->class_))) {
-            return true;
-        }
-    }
-    return managers->n == 0;
+static bool matches_managers(const tu_entry *e, const tu_owner *owner) {
+    if (!tu_entry_has_managers(e) || (e->manager_classes & 1u << owner->class_))
+        return true;
+    return e->managers.n && tu_words_match(&e->managers, owner->manager);
 }
 
-static bool matches_change(const tu_entry *e, const tu_change *c) {
+static tu_miss ask_change(const tu_entry *e, const tu_change *c) {
     if (e->changes && !(e->changes & 1u << c->kind))
-        return false;
-    bool covered = e->paths.n == 0;
-    for (size_t i = 0; !covered && i < e->paths.n; i++)
-        covered = tu_pointer_match(e->paths.items[i], c->path);
-    return covered && matches_managers(&e->managers, &c->owner);
-}
-
-static bool is_about_changes(const tu_entry *e) {
-    return e->changes || e->paths.n || e->managers.n;
+        return TU_MISS_CHANGE;
+    if (!tu_path_patterns_match(&e->paths, c->path))
+        return TU_MISS_PATH;
+    if (!matches_managers(e, &c->owner))
+        return TU_MISS_MANAGER;
+    if (!tu_words_match(&e->subresources, c->owner.subresource))
+        return TU_MISS_SUBRESOURCE;
+    return tu_words_match(&e->notes, stable_word(c->note)) ? TU_MISS_NONE : TU_MISS_NOTE;
 }
 
 /* Quiet changes are nobody's concern until an entry asks for that kind by name; for additions also
- * whose. */
+ * whose, and for what the target does by itself (a default, an allocation) also for the note. */
 static bool asks_for(const tu_entry *e, const tu_change *c) {
-    return !tu_change_is_the_targets(c) && (e->changes & 1u << c->kind) && (c->kind != TU_CHANGE_ADDED || e->managers.n);
+    if (!(e->changes & 1u << c->kind) || (tu_change_is_the_targets(c) && !e->notes.n))
+        return false;
+    return c->kind != TU_CHANGE_ADDED || tu_entry_has_managers(e);
+}
+
+/* The one place where an entry meets a change, or (NULL) a finding without changes. */
+static tu_miss ask(const decider *d, size_t entry, const tu_change *c, bool quiet) {
+    const tu_entry *e = &d->rule->entries[entry];
+    if (d->miss[entry] != TU_MISS_NONE)
+        return (tu_miss)d->miss[entry];
+    if (!c)
+        return tu_entry_is_about_changes(e) ? TU_MISS_NO_CHANGE : TU_MISS_NONE;
+    return quiet && !asks_for(e, c) ? TU_MISS_QUIET : ask_change(e, c);
 }
 
 /* ---- decisions ------------------------------------------------------------------------- */
@@ -110,11 +128,8 @@ static tu_action default_action(const decider *d) {
 
 static const tu_entry *first_match(const decider *d, const tu_change *c, bool quiet) {
     for (size_t i = 0; i < d->rule->entry_count; i++) {
-        const tu_entry *e = &d->rule->entries[i];
-        if (!d->applicable[i] || (quiet && !asks_for(e, c)))
-            continue;
-        if (c ? matches_change(e, c) : !is_about_changes(e))
-            return e;
+        if (ask(d, i, c, quiet) == TU_MISS_NONE)
+            return &d->rule->entries[i];
     }
     return NULL;
 }
@@ -187,25 +202,32 @@ static void settle_ignored(const decider *d, tu_finding *f) {
         const tu_entry *e = first_match(d, &f->changes[i], false);
         if (!e)
             return; /* a rule that is off ignores, and what was found stays what it is */
-        delegated = delegated && e->managers.n;
+        delegated = delegated && tu_entry_has_managers(e);
     }
     f->verdict = delegated ? TU_VERDICT_DELEGATED : TU_VERDICT_IN_SYNC;
 }
 
 static void ask_entries(decider *d) {
     for (size_t i = 0; i < d->rule->entry_count; i++)
-        d->applicable[i] = matches_object(d, &d->rule->entries[i]);
+        d->miss[i] = (uint8_t)ask_object(d, &d->rule->entries[i]);
+}
+
+static tu_rc begin(tu_arena *a, const tu_rule *rule, const tu_value *live, const tu_value *desired,
+                   int64_t wall_ms, const tu_finding *f, decider *ret, tu_error **error) {
+    *ret = (decider){.rule = rule, .wall_ms = wall_ms, .finding = f};
+    ret->labels = tu_value_path(live ? live : desired, "metadata", "labels", NULL);
+    ret->reason = stable_word(f->reason);
+    ret->miss = tu_arena_alloc(a, rule->entry_count * sizeof(*ret->miss));
+    return ret->miss ? TU_OK : tu_error_memory(error);
 }
 
 tu_rc tu_decide(tu_arena *a, const tu_rule *rule, const tu_value *live, const tu_value *desired,
                 const tu_change *quiet, size_t quiet_count, int64_t wall_ms, tu_finding *f,
                 tu_error **error) {
-    const tu_value *labelled = live ? live : desired;
-    decider d = {.rule = rule, .wall_ms = wall_ms, .finding = f};
-    d.labels = tu_value_path(labelled, "metadata", "labels", NULL);
-    d.applicable = tu_arena_alloc(a, rule->entry_count * sizeof(*d.applicable));
-    if (!d.applicable)
-        return tu_error_memory(error);
+    decider d;
+    tu_rc rc = begin(a, rule, live, desired, wall_ms, f, &d, error);
+    if (rc)
+        return rc;
     ask_entries(&d);
     for (size_t i = 0; i < f->change_count; i++)
         decide_change(&f->changes[i], &d, first_match(&d, &f->changes[i], false));
@@ -217,7 +239,7 @@ tu_rc tu_decide(tu_arena *a, const tu_rule *rule, const tu_value *live, const tu
         size_t before = f->change_count;
         f->verdict = TU_VERDICT_DRIFTED;
         ask_entries(&d);
-        tu_rc rc = raise_quiet(a, &d, quiet, quiet_count, f, error);
+        rc = raise_quiet(a, &d, quiet, quiet_count, f, error);
         if (rc)
             return rc;
         if (f->change_count == before)
@@ -235,4 +257,39 @@ tu_rc tu_decide(tu_arena *a, const tu_rule *rule, const tu_value *live, const tu
         (f->verdict == TU_VERDICT_DRIFTED || f->verdict == TU_VERDICT_UNMANAGED))
         settle_ignored(&d, f);
     return TU_OK;
+}
+
+/* ---- explaining ------------------------------------------------------------------------ */
+
+tu_rc tu_decide_explain(tu_arena *a, const tu_rule *rule, const tu_value *live,
+                        const tu_value *desired, int64_t wall_ms, const tu_finding *f,
+                        const tu_change *c, bool quiet, tu_trials *ret, tu_error **error) {
+    tu_finding asked = *f;
+    /* A decided finding whose changes were all ignored is called something else by now. */
+    if (c && (f->verdict == TU_VERDICT_IN_SYNC || f->verdict == TU_VERDICT_DELEGATED))
+        asked.verdict = TU_VERDICT_DRIFTED;
+    decider d;
+    tu_rc rc = begin(a, rule, live, desired, wall_ms, &asked, &d, error);
+    tu_trials trials = {.items = tu_arena_alloc(a, rule->entry_count * sizeof(*trials.items))};
+    if (rc || !trials.items)
+        return rc ? rc : tu_error_memory(error);
+    ask_entries(&d);
+    while (trials.n < rule->entry_count && !trials.matched) {
+        tu_trial *t = &trials.items[trials.n];
+        *t = (tu_trial){&rule->entries[trials.n], ask(&d, trials.n, c, quiet)};
+        trials.matched = t->miss == TU_MISS_NONE;
+        trials.n++;
+    }
+    *ret = trials;
+    return TU_OK;
+}
+
+int64_t tu_rule_next_expiry(const tu_rule *rule, int64_t wall_ms) {
+    int64_t next = 0;
+    for (size_t i = 0; i < rule->entry_count; i++) {
+        int64_t at = rule->entries[i].expires_ms;
+        if (at > wall_ms && (next == 0 || at < next))
+            next = at;
+    }
+    return next;
 }

@@ -1,5 +1,5 @@
 /*
- * value/pointer.c: writing, following and matching paths.
+ * value/pointer.c: writing and following paths. Patterns of paths: value/pattern.h.
  *
  * A '/' never stands inside a step ("~1" does), so a path is cut at every '/'. What a step means
  * depends on the value it meets: a name in a map, an index, [key=value] or [=value] in a list.
@@ -167,42 +167,4 @@ const tu_value *tu_pointer_get(const tu_value *v, tu_str pointer) {
             v = v->type == TU_LIST ? get_item(v, step) : NULL;
     }
     return v;
-}
-
-/* --- matching --------------------------------------------------------------------------------- */
-
-/* In "[name=app]" the brackets are the path's own, not a class. */
-static bool step_matches(tu_str pattern, tu_str step) {
-    bool item = pattern.n && pattern.p[0] == '[' && memchr(pattern.p, '=', pattern.n) != NULL;
-    return item ? tu_glob_plain(pattern, step) : tu_glob(pattern, step);
-}
-
-bool tu_pointer_match(tu_str pattern, tu_str path) {
-    /* behind the last "**", and the steps that it has not swallowed yet */
-    tu_str again_pattern = {0}, again_path = {0};
-    bool again = false;
-    while (pattern.n) {
-        if (pattern.p[0] != '/')
-            return false;
-        tu_str rest = pattern;
-        tu_str wanted = take_step(&rest);
-        if (tu_str_is(wanted, "**")) {
-            pattern = again_pattern = rest;
-            again_path = path;
-            again = true;
-            continue;
-        }
-        tu_str path_rest = path;
-        if (path.n && path.p[0] == '/' && step_matches(wanted, take_step(&path_rest))) {
-            pattern = rest;
-            path = path_rest;
-            continue;
-        }
-        if (!again || again_path.n == 0 || again_path.p[0] != '/')
-            return false;
-        take_step(&again_path);
-        pattern = again_pattern;
-        path = again_path;
-    }
-    return true;
 }

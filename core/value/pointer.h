@@ -19,9 +19,5 @@ void tu_pointer_add(tu_buf *b, tu_str step);
 void tu_pointer_add_item(tu_buf *b, const tu_str *names, const tu_str *values, size_t n);
 /* Follows a path with names, indexes and [key=value] steps; NULL when it isn't there. */
 const tu_value *tu_pointer_get(const tu_value *v, tu_str pointer);
-/* Does a pattern cover a path? "*" is one step, "**" any number, otherwise steps are globs. A
- * pattern covers a path when it matches it whole or matches one of its ancestors: "/spec" covers
- * "/spec/replicas". */
-bool tu_pointer_match(tu_str pattern, tu_str path);
 
 #endif

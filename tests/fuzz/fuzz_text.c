@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "value/pattern.h"
 #include "value/pointer.h"
 
 static void require(bool condition) {
@@ -96,10 +97,31 @@ static bool is_plain(tu_str s) {
     return true;
 }
 
+/* What is compiled says the same as what isn't; a pattern covers itself, and a path that is written
+ * without wildcards is a pattern for itself. */
+static void try_pattern(tu_str pattern, tu_str text) {
+    const tu_word word = tu_word_compile(pattern), other = tu_word_compile(text);
+    require(tu_word_match(&word, text) == tu_glob(pattern, text));
+    if (other.form == TU_WORD_EXACT && tu_word_covers(&word, &other))
+        require(tu_word_match(&word, text));
+    _cleanup_(tu_arena_done) tu_arena a;
+    tu_arena_init(&a, 0);
+    tu_path_pattern wide, narrow;
+    bool memory = false;
+    if (tu_path_pattern_compile(&a, pattern, &wide, &memory) ||
+        tu_path_pattern_compile(&a, text, &narrow, &memory))
+        return;
+    require(!memory && tu_path_pattern_covers(&wide, &wide));
+    if (narrow.n == 0)
+        require(tu_path_pattern_match(&narrow, text));
+    if (narrow.n == 0 && tu_path_pattern_covers(&wide, &narrow))
+        require(tu_path_pattern_match(&wide, text));
+}
+
 static void try_globs(tu_str pattern, tu_str text) {
     bool fast = tu_glob(pattern, text), path = tu_glob_path(pattern, text);
     tu_glob_plain(pattern, text);
-    tu_pointer_match(pattern, text);
+    try_pattern(pattern, text);
     if (pattern.n > 12 || text.n > 20 || !is_plain(pattern) || !is_plain(text))
         return;
     require(fast == slow_glob(pattern, text));

@@ -53,10 +53,10 @@ static tu_config *load_good(const char *path) {
 
 /* --- what is wrong ---------------------------------------------------------------------------- */
 
-static const char *const bad[] = {"empty.yaml",      "not-a-map.yaml", "kinds.yaml",
-                                  "shapes.yaml",     "meanings.yaml",  "names.yaml",
-                                  "references.yaml", "receivers.yaml", "routings.yaml",
-                                  "broken.yaml",     "folder",         "nowhere.yaml"};
+static const char *const bad[] = {
+    "empty.yaml",  "not-a-map.yaml", "kinds.yaml",      "shapes.yaml",    "meanings.yaml",
+    "names.yaml",  "entries.yaml",   "references.yaml", "receivers.yaml", "routings.yaml",
+    "broken.yaml", "folder",         "nowhere.yaml"};
 
 static void every_mistake_is_said_at_once_with_its_place(void **state) {
     (void)state;
@@ -205,7 +205,7 @@ static void the_example_of_the_design_loads(void **state) {
     assert_false(r->confirm);
     assert_int_equal(r->entry_count, 3);
     ASSERT_STR(r->entries[0].name, "replicas belong to the autoscaler");
-    ASSERT_STR(r->entries[0].paths.items[0], "/spec/replicas");
+    ASSERT_STR(r->entries[0].paths.items[0].text, "/spec/replicas");
     assert_int_equal(r->entries[1].action, TU_ACTION_HEAL);
     assert_true(r->entries[1].has_severity);
     assert_int_equal(r->entries[1].severity, TU_SEVERITY_CRITICAL);
@@ -264,14 +264,15 @@ static void every_key_arrives(void **state) {
     ASSERT_STR(r->scope_kinds.items[0], "Deployment.apps");
     const tu_entry *e = &r->entries[0];
     assert_int_equal(e->groups.n, 2);
-    assert_int_equal(e->groups.items[0].n, 0);
+    assert_int_equal(e->groups.items[0].text.n, 0);
     assert_int_equal(e->names.n, 2);
     assert_int_equal(e->label_count, 2);
     ASSERT_STR(e->labels[0].key, "app");
     assert_int_equal(e->paths.n, 2);
     assert_int_equal(e->changes, (1u << TU_CHANGE_COUNT) - 1);
     assert_int_equal(e->verdicts, ((1u << TU_VERDICT_COUNT) - 1) & ~(1u << TU_VERDICT_IN_SYNC));
-    assert_int_equal(e->managers.n, 6);
+    assert_int_equal(e->managers.n, 1);
+    assert_int_equal(e->manager_classes, ((1u << TU_MANAGER_COUNT) - 1) & ~(1u << TU_MANAGER_OURS));
     assert_int_equal(e->within_count, 1);
     assert_int_equal(e->action, TU_ACTION_APPROVE);
     ASSERT_STR(e->reason, "because");
@@ -387,7 +388,7 @@ static void every_kind_has_a_schema_that_is_one(void **state) {
         ASSERT_STR(tu_value_string(tu_value_path(schema, "properties", "kind", "const", NULL)),
                    tu_config_kinds[n]);
     }
-    assert_int_equal(n, 6);
+    assert_int_equal(n, 8);
     assert_null(tu_config_schema("ImagePolicy"));
     assert_null(tu_config_schema(NULL));
 }
