@@ -139,11 +139,11 @@ static void what_cannot_be_healed_is_told_even_in_heal_mode(void **state) {
     }
 }
 
-static void unmanaged_objects_are_healed_only_where_pruning_is_on(void **state) {
+static void unmanaged_objects_are_told_and_not_removed(void **state) {
     fixture *f = *state;
     found(f, TU_VERDICT_UNMANAGED, NULL, 0);
     decide(f, "  mode: heal\n  heal: {prune: {enabled: true}}\n", NOON);
-    assert_decided(f, TU_VERDICT_UNMANAGED, TU_ACTION_HEAL, TU_SEVERITY_WARNING, "");
+    assert_decided(f, TU_VERDICT_UNMANAGED, TU_ACTION_ALERT, TU_SEVERITY_WARNING, "");
 }
 
 /* ---- matching -------------------------------------------------------------------------- */
@@ -369,7 +369,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(where_no_entry_matches_the_mode_decides),
         TEST(what_cannot_be_healed_is_told_even_in_heal_mode),
-        TEST(unmanaged_objects_are_healed_only_where_pruning_is_on),
+        TEST(unmanaged_objects_are_told_and_not_removed),
         TEST(the_first_entry_that_matches_wins),
         TEST(every_condition_must_hold),
         TEST(labels_are_those_of_the_live_object_else_of_the_desired_one),
