@@ -103,6 +103,13 @@ typedef struct tu_judgement {
 /* Everything returned is in the arena, or points into desired and live. Fails only for memory. */
 tu_rc tu_judge(tu_arena *a, const tu_judge_input *in, tu_judgement *ret, tu_error **error);
 
+/* The desired object as it should be sent to a target that has `live` (NULL: nothing): where live
+ * means the same by its type, its spelling is taken, so that an apply neither conflicts with nor
+ * takes from somebody who said the same thing otherwise. Shares memory with both; *ret may be
+ * `desired` itself. Fails only for memory. */
+tu_rc tu_say_as_live(tu_arena *a, const tu_kind *kind, const tu_value *desired,
+                     const tu_value *live, const tu_value **ret, tu_error **error);
+
 /* Typed equality of two scalars or atomics under a type; see kubernetes-drift.md section 2, "Typed equality". */
 bool tu_typed_equal(const tu_schema_type *t, const tu_value *a, const tu_value *b);
 

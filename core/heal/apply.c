@@ -2,7 +2,8 @@
  * heal/apply.c: one object's way into the target. See heal.h.
  *
  * The body of an apply is the desired object, except where the rule leaves a change alone: there it
- * carries the live value, so that applying the rest changes nothing of it. Sealed values are
+ * carries the live value, so that applying the rest changes nothing of it; and where live says the
+ * same otherwise ("1" for "1000m"), it is said as live says it. Sealed values are
  * written out only here, straight into the call.
  */
 #include "base/limits.h"
@@ -81,6 +82,9 @@ static tu_rc apply(tu_arena *a, tu_plugin_use *target, const tu_prepared *desire
                    const tu_call_options *o, const tu_value **ret, tu_error **error) {
     _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     _cleanup_(tu_buf_done) tu_buf options = TU_BUF_INIT(4 * TU_KIB);
+    tu_rc rc = tu_say_as_live(a, desired->kind, body, live, &body, error);
+    if (rc != TU_OK)
+        return rc;
     tu_json_write_secrets(&text, body);
     add_options(&options, live, dry_run);
     if (text.rc != TU_OK)
@@ -90,7 +94,7 @@ static tu_rc apply(tu_arena *a, tu_plugin_use *target, const tu_prepared *desire
     tu_call_options call = *o;
     call.on_record = on_object;
     call.arg = &r;
-    tu_rc rc = tu_call_apply(target, tu_buf_str(&text), tu_buf_str(&options), &call, error);
+    rc = tu_call_apply(target, tu_buf_str(&text), tu_buf_str(&options), &call, error);
     explicit_bzero(text.p, text.n);
     rc = finish(&r, rc, error);
     if (rc == TU_OK && !r.object)
