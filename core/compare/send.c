@@ -24,14 +24,19 @@ typedef struct {
 static const tu_value *say(speaker *s, const tu_schema_type *t, const tu_value *desired,
                            const tu_value *live);
 
+static bool same_text(const tu_value *x, const tu_value *y) {
+    return x->type == TU_SEALED ? tu_str_eq(x->sealed->bytes, y->sealed->bytes)
+                                : tu_str_eq(x->string, y->string);
+}
+
 static const tu_value *say_scalar(const tu_schema_type *t, const tu_value *desired,
                                   const tu_value *live) {
-    bool texts = desired->type == live->type &&
-                 (desired->type == TU_STRING || desired->type == TU_SEALED);
+    bool texts =
+        desired->type == live->type && (desired->type == TU_STRING || desired->type == TU_SEALED);
     bool number = t->semantic == TU_SEMANTIC_QUANTITY && live->type == TU_STRING &&
                   (desired->type == TU_INTEGER || desired->type == TU_NUMBER);
     if (t->semantic == TU_SEMANTIC_PLAIN || t->semantic == TU_SEMANTIC_INT_OR_STRING ||
-        (!texts && !number))
+        (!texts && !number) || (texts && same_text(desired, live)))
         return desired;
     /* TU_WITHIN: a quantity that the target rounded up */
     return tu_typed_compare(t, desired, live, false) != TU_DIFFERENT ? live : desired;
