@@ -33,7 +33,7 @@ tu_value *corpus_read(corpus *c, const char *path) {
 }
 
 bool corpus_has_run(const corpus_case *k) {
-    return !k->unrecordable && k->recorded;
+    return k->said && !k->unrecordable && k->recorded;
 }
 
 static int is_case(const struct dirent *e) {
@@ -47,7 +47,7 @@ static bool is_chosen(const char *name, const char *const *names, size_t n) {
     return n == 0;
 }
 
-static bool read_case(corpus *c, const char *name) {
+static void read_case(corpus *c, const char *name) {
     corpus_case *k = &c->cases[c->n++];
     char path[1024];
     k->name = tu_arena_printf(&c->arena, "%s", name);
@@ -63,7 +63,6 @@ static bool read_case(corpus *c, const char *name) {
     k->unrecordable = tu_value_get(k->said, "unrecordable") != NULL;
     if (k->said && !k->unrecordable && !k->recorded)
         fprintf(stderr, "%s: it was never recorded (record.py %s)\n", name, name);
-    return k->said && (k->unrecordable || k->recorded);
 }
 
 /* The manifest alone goes into the source: what else lies in the folder is not desired. */
@@ -134,15 +133,14 @@ bool corpus_load(corpus *c, const char *root, const char *scratch, const char *c
         fprintf(stderr, "there is no case in %s\n", root);
         return false;
     }
-    bool fine = true;
     c->cases = calloc((size_t)count, sizeof *c->cases);
     for (int i = 0; i < count; i++) {
         if (is_chosen(found[i]->d_name, names, n))
-            fine = read_case(c, found[i]->d_name) && fine;
+            read_case(c, found[i]->d_name);
         free(found[i]);
     }
     free(found);
     char path[1024];
     snprintf(path, sizeof path, "%s/stage", scratch);
-    return tu_mkdirs(path, 0755, NULL) == TU_OK && write_config(c) && fine;
+    return tu_mkdirs(path, 0755, NULL) == TU_OK && write_config(c);
 }

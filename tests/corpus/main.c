@@ -109,10 +109,11 @@ static bool run_all(run *r, const bool *ways) {
 }
 
 static int report(run *r, const bool *ways, bool fine) {
-    size_t recorded = 0;
+    size_t recorded = 0, missing = 0;
     for (size_t i = 0; i < r->c.n; i++) {
         const corpus_case *k = &r->c.cases[i];
         recorded += corpus_has_run(k);
+        missing += !k->unrecordable && !corpus_has_run(k);
         if (k->unrecordable)
             printf("%s  not recorded: %.*s\n", k->name,
                    TU_P(tu_value_get_string(k->said, "unrecordable")));
@@ -123,7 +124,7 @@ static int report(run *r, const bool *ways, bool fine) {
     printf("%zu cases, %zu not recorded: %zu passed, %zu failed, %zu known to fail, %zu to take "
            "out of known-failures\n",
            r->c.n, r->c.n - recorded, r->passed, r->failed, r->excused, r->repaired);
-    return fine && r->failed == 0 && r->repaired == 0 && recorded > 0 ? 0 : 1;
+    return fine && r->failed == 0 && r->repaired == 0 && missing == 0 && recorded > 0 ? 0 : 1;
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {

@@ -132,7 +132,11 @@ def chosen(names):
         path = os.path.join(here, name, "case.yaml")
         if not os.path.exists(path):
             continue
-        case = Case(os.path.join(here, name), yaml.safe_load(open(path, encoding="utf-8")))
+        try:
+            case = Case(os.path.join(here, name), yaml.safe_load(open(path, encoding="utf-8")))
+        except yaml.YAMLError as why:
+            print("%s: not recorded: its case.yaml can't be read: %s" % (name, why))
+            continue
         if "unrecordable" in case.said:
             print("%s: not recorded: %s" % (name, case.said["unrecordable"]))
         else:
