@@ -28,7 +28,9 @@ static tu_rc refused(tu_arena *a, tu_rc rc, const tu_error *why, tu_finding *f, 
  * confirmed. */
 static tu_rc unconfirmed(tu_arena *a, const tu_error *why, tu_finding *f, tu_error **error) {
     f->confidence = TU_CONFIDENCE_OBSERVED;
-    char *reason = tu_arena_printf(a, "not confirmed by a dry run: %s", tu_error_text(why));
+    const char *code = why && why->code ? why->code : "";
+    char *reason = tu_arena_printf(a, "%s%snot confirmed by a dry run: %s", code, *code ? ": " : "",
+                                   tu_error_text(why));
     if (!reason)
         return tu_error_memory(error);
     f->reason = tu_str_c(reason);

@@ -272,7 +272,7 @@ static tu_rc invalid(const kube_transfer *t, const status_body *b, const char *w
                               "can't %s: it was deleted and made again since it was read", what);
     if (has_cause(b, NULL, "immutable") || has_cause(b, NULL, "may not change") ||
         has_cause(b, NULL, "updates to ") || strstr(b->message, "field is immutable"))
-        return kube_error_set(error, TU_EREFUSED, "immutable-field",
+        return kube_error_set(error, TU_EREFUSED, "immutable",
                               "can't %s: %s: delete and create it again to change that", what,
                               causes[0] ? causes : clean);
     if (t->content_type && strcmp(t->content_type, "application/json-patch+json") == 0 &&

@@ -457,7 +457,7 @@ static void what_the_server_refuses_has_its_class(void **state) {
                 "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"type\":\"b\",\"metadata\":{\"name\":"
                 "\"typed\",\"namespace\":\"default\"}}",
                 "{\"force\":true}"),
-          TU_EREFUSED, "immutable-field");
+          TU_EREFUSED, "immutable");
     OK(apply(&l, CONFIGMAP("owned", "\"a\":\"1\""), "{\"manager\":\"somebody\"}"));
     FAILS(apply(&l, CONFIGMAP("owned", "\"a\":\"2\""), "{\"manager\":\"trueup\"}"), TU_ECONFLICT,
           "field-conflict");
