@@ -180,9 +180,9 @@ bool tu_baseline_teaches(const tu_baseline *before, const tu_baseline *now) {
 }
 
 const char *tu_look_reason_name(tu_look_reason r) {
-    static const char *const names[] = {"first",    "replaced",   "terminating",
-                                        "restored", "generation", "no-proof",
-                                        "ours",     "others",     "metadata"};
+    static const char *const names[] = {"first",      "replaced", "terminating", "restored",
+                                        "generation", "no-proof", "ours",        "others",
+                                        "metadata",   "ruled"};
     return names[r];
 }
 

@@ -62,7 +62,8 @@ typedef enum {
     TU_LOOK_NO_PROOF,    /* a kind whose generation proves nothing */
     TU_LOOK_OURS,        /* our entry */
     TU_LOOK_OTHERS,      /* other entries: who wrote, or when */
-    TU_LOOK_METADATA     /* labels, annotations, finalizers, owner references */
+    TU_LOOK_METADATA,    /* labels, annotations, finalizers, owner references */
+    TU_LOOK_RULED /* what was decided about it depends on the time (said by who keeps baselines) */
 } tu_look_reason;
 const char *tu_look_reason_name(tu_look_reason r); /* "generation" */
 

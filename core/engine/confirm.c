@@ -37,54 +37,138 @@ static tu_rc unconfirmed(tu_arena *a, const tu_error *why, tu_finding *f, tu_err
     return TU_OK;
 }
 
+/* What a dry run said: *ret_asked when it answered or refused, *ret_predicted when it answered. */
+static tu_rc ask(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
+                 const tu_prepared *desired, const tu_value *live, const tu_call_options *o,
+                 tu_sight *s, bool *ret_predicted, bool *ret_refused, tu_error **error) {
+    const tu_value *predicted = NULL;
+    _cleanup_(tu_error_freep) tu_error *why = NULL;
+    tu_rc rc = tu_heal_predict(a, target, desired, live, o, &predicted, &why);
+    *ret_predicted = rc == TU_OK;
+    *ret_refused = rc == TU_EINVALID || rc == TU_EREFUSED;
+    if (*ret_predicted)
+        return tu_view_see(a, rule, desired, live, predicted, NULL, 0, s, error);
+    if (*ret_refused)
+        return refused(a, rc, why, &s->finding, error);
+    if (rc == TU_ECANCELLED)
+        return tu_error_set(error, rc, "cancelled");
+    return unconfirmed(a, why, &s->finding, error);
+}
+
 tu_rc tu_confirm(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
                  const tu_prepared *desired, const tu_value *live, const tu_call_options *o,
                  tu_finding *f, tu_error **error) {
-    const tu_value *predicted = NULL;
-    bool suspect = false;
-    _cleanup_(tu_error_freep) tu_error *why = NULL;
-    tu_rc rc = tu_heal_predict(a, target, desired, live, o, &predicted, &why);
-    if (rc == TU_OK)
-        return tu_view_judge(a, rule, desired, live, predicted, f, &suspect, error);
-    if (rc == TU_EINVALID || rc == TU_EREFUSED)
-        return refused(a, rc, why, f, error);
-    if (rc == TU_ECANCELLED)
-        return tu_error_set(error, rc, "cancelled");
-    return unconfirmed(a, why, f, error);
+    tu_sight s = {.finding = *f};
+    bool predicted, refusal;
+    tu_rc rc = ask(a, rule, target, desired, live, o, &s, &predicted, &refusal, error);
+    *f = s.finding;
+    return rc;
 }
 
-tu_rc tu_verify(tu_arena *a, const tu_rule *rule, tu_plugin_use *target, const tu_prepared *desired,
-                const tu_call_options *o, const tu_value **ret_live, tu_finding *ret,
-                tu_error **error) {
-    const tu_value *live = NULL;
-    tu_rc rc = tu_heal_read(a, target, desired, o, &live, error);
+/* --- with an index ---------------------------------------------------------------------------- */
+
+/* False: it was overtaken by news, so it must be read again. */
+static bool keep(tu_slot *slot, const tu_sight *s, bool sure, const tu_baseline *now,
+                 uint32_t since) {
+    if (!slot || !slot->index)
+        return true;
+    if (tu_sight_is_settled(s, sure)) {
+        const tu_known known = tu_sight_known(s);
+        slot->serial = tu_index_put(slot->index, slot->object, now, &known, since, &slot->replaced);
+    } else {
+        slot->serial = tu_index_forget(slot->index, slot->object, since);
+    }
+    return slot->serial != 0;
+}
+
+/* What the comparison doubted, and a dry run found to be right. */
+static void remember(tu_slot *slot, const tu_judgement *doubted, const tu_sight *confirmed) {
+    if (slot && slot->index && confirmed->judged.verdict == TU_VERDICT_IN_SYNC &&
+        confirmed->judged.change_count == 0)
+        tu_index_remember(slot->index, slot->object, doubted);
+}
+
+static tu_rc verify_once(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
+                         const tu_prepared *desired, const tu_call_options *o, tu_slot *slot,
+                         const tu_value **ret_live, tu_sight *s, bool *ret_current,
+                         tu_error **error) {
+    tu_index *x = slot ? slot->index : NULL;
+    size_t object = slot ? slot->object : 0;
+    uint32_t since = x ? tu_index_begin(x, object) : 0;
+    tu_heal_note note = {.seed = x ? tu_index_seed(x) : 0};
+    bool predicted = false, refusal = false;
+    tu_rc rc = tu_heal_read(a, target, desired, o, &note, ret_live, error);
     if (rc != TU_OK && rc != TU_ENOTFOUND)
         return rc;
-    bool suspect = false;
-    rc = tu_view_judge(a, rule, desired, live, NULL, ret, &suspect, error);
-    *ret_live = live;
-    if (rc != TU_OK || !suspect || !rule->confirm || !live)
-        return rc;
-    return tu_confirm(a, rule, target, desired, live, o, ret, error);
+    rc = tu_view_see(a, rule, desired, *ret_live, NULL, x, object, s, error);
+    bool wanted = *ret_live && rule->confirm && (s->suspect || (slot && slot->whole)) &&
+                  s->finding.verdict != TU_VERDICT_TERMINATING;
+    if (rc == TU_OK && wanted) {
+        const tu_judgement doubted = s->judged;
+        rc = ask(a, rule, target, desired, *ret_live, o, s, &predicted, &refusal, error);
+        if (rc == TU_OK && predicted)
+            remember(slot, &doubted, s);
+    }
+    if (x)
+        tu_index_note_read(x, wanted);
+    if (rc == TU_OK)
+        *ret_current = keep(slot, s, !refusal && (predicted || !wanted), &note.baseline, since);
+    return rc;
+}
+
+/* News that come again and again while it is read: what was read last is said, and not kept. */
+#define OVERTAKEN_BORNE 3
+
+tu_rc tu_verify(tu_arena *a, const tu_rule *rule, tu_plugin_use *target, const tu_prepared *desired,
+                const tu_call_options *o, tu_slot *slot, const tu_value **ret_live, tu_finding *ret,
+                tu_error **error) {
+    tu_sight s = {0};
+    tu_rc rc = TU_OK;
+    bool current = false;
+    for (int i = 0; rc == TU_OK && !current && i < OVERTAKEN_BORNE; i++) {
+        *ret_live = NULL;
+        rc = verify_once(a, rule, target, desired, o, slot, ret_live, &s, &current, error);
+    }
+    if (rc == TU_OK && !current)
+        slot->serial = tu_index_forget(slot->index, slot->object, 0);
+    *ret = s.finding;
+    return rc;
 }
 
 /* Controllers write the status of an object again and again just after somebody changed it. Each
  * attempt begins with reading, so trying at once again is right. */
 #define CONFLICTS_BORNE 5
 
+/* What apply answered is what the server made of it, so it is its own prediction. */
+static tu_rc judge_after(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
+                         const tu_value *after, tu_slot *slot, const tu_baseline *now,
+                         uint32_t since, bool *ret_current, tu_finding *ret, tu_error **error) {
+    tu_sight s = {0};
+    tu_rc rc = tu_view_see(a, rule, desired, after, after, NULL, 0, &s, error);
+    if (rc == TU_OK)
+        *ret_current = keep(slot, &s, true, now, since);
+    *ret = s.finding;
+    return rc;
+}
+
 tu_rc tu_heal_one(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
                   const tu_prepared *desired, tu_action at_least, const tu_call_options *o,
-                  tu_finding *ret, bool *ret_healed, tu_error **error) {
+                  tu_slot *slot, tu_finding *ret, bool *ret_healed, tu_error **error) {
     *ret_healed = false;
+    tu_index *x = slot ? slot->index : NULL;
     for (int attempt = 0;; attempt++) {
         const tu_value *live = NULL, *after = NULL;
-        tu_rc rc = tu_verify(a, rule, target, desired, o, &live, ret, error);
+        tu_rc rc = tu_verify(a, rule, target, desired, o, slot, &live, ret, error);
         if (rc != TU_OK || !tu_finding_is_healable(ret, at_least))
             return rc;
         _cleanup_(tu_error_freep) tu_error *why = NULL;
-        rc = tu_heal_apply(a, target, desired, live, ret, at_least, o, &after, &why);
+        tu_heal_note note = {.seed = x ? tu_index_seed(x) : 0};
+        uint32_t since = x ? tu_index_begin(x, slot->object) : 0;
+        rc = tu_heal_apply(a, target, desired, live, ret, at_least, o, &note, &after, &why);
         if (rc == TU_ECONFLICT && attempt < CONFLICTS_BORNE)
-            continue; /* it moved between reading and writing: judge what is there now */
+            continue;         /* it moved between reading and writing: judge what is there now */
+        if (x && rc != TU_OK) /* who knows how far it came */
+            slot->serial = tu_index_forget(x, slot->object, 0);
         if (rc == TU_EINVALID || rc == TU_EREFUSED)
             return refused(a, rc, why, ret, error);
         if (rc != TU_OK) {
@@ -93,8 +177,11 @@ tu_rc tu_heal_one(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
             return rc;
         }
         *ret_healed = true;
-        /* What apply answered is what the server made of it, so it is its own prediction. */
-        bool suspect = false;
-        return tu_view_judge(a, rule, desired, after, after, ret, &suspect, error);
+        bool current = true;
+        rc =
+            judge_after(a, rule, desired, after, slot, &note.baseline, since, &current, ret, error);
+        return rc == TU_OK && !current
+                   ? tu_verify(a, rule, target, desired, o, slot, &live, ret, error)
+                   : rc;
     }
 }

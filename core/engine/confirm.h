@@ -8,12 +8,21 @@
 #ifndef TU_ENGINE_CONFIRM_H
 #define TU_ENGINE_CONFIRM_H
 
-#include "desired/desired.h"
+#include "engine/index.h"
+
+/* Where what is learned of one object is kept. */
+typedef struct tu_slot {
+    tu_index *index; /* NULL: nowhere */
+    size_t object;
+    bool whole;      /* ask for a dry run also where the comparison finds nothing (the scrub) */
+    uint32_t serial; /* out: of the judgement, for tu_index_take */
+    bool replaced;   /* out: it isn't the object that it was */
+} tu_slot;
 
 /* Reads the object afresh and judges it, by dry run where it is suspect and the rule allows one. A
- * target that can't be asked now is an `unknown` finding, or the observed one with the reason. */
+ * target that can't be asked now is an `unknown` finding, or the observed one with the reason. slot may be NULL. */
 tu_rc tu_verify(tu_arena *a, const tu_rule *rule, tu_plugin_use *target, const tu_prepared *desired,
-                const tu_call_options *o, const tu_value **ret_live, tu_finding *ret,
+                const tu_call_options *o, tu_slot *slot, const tu_value **ret_live, tu_finding *ret,
                 tu_error **error);
 
 /* The dry run alone: asks for one and judges live again with its answer. *f is what was found without
@@ -29,7 +38,7 @@ tu_rc tu_confirm(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
  * TU_OK; an error means that it wasn't healed now. */
 tu_rc tu_heal_one(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
                   const tu_prepared *desired, tu_action at_least, const tu_call_options *o,
-                  tu_finding *ret, bool *ret_healed, tu_error **error);
+                  tu_slot *slot, tu_finding *ret, bool *ret_healed, tu_error **error);
 
 /* Would healing do something about it? */
 bool tu_finding_is_healable(const tu_finding *f, tu_action at_least);

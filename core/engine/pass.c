@@ -61,15 +61,14 @@ typedef struct listing {
     size_t seen;
 } listing;
 
-static tu_rc on_sighted(void *arg, size_t rule, size_t object, const tu_finding *f, bool suspect) {
-    (void)rule;
+static tu_rc on_sighted(void *arg, const tu_sighting *s) {
     listing *l = arg;
     rule_pass *r = l->rule;
-    r->findings[object] = tu_finding_copy(&l->pass->report->arena, f);
-    r->suspect[object] = suspect;
+    r->findings[s->object] = tu_finding_copy(&l->pass->report->arena, s->finding);
+    r->suspect[s->object] = s->suspect;
     if (++l->seen % 200 == 0)
         progress(l->pass, "comparing", (int64_t)l->seen, (int64_t)r->view->rules[0].set->n);
-    return r->findings[object] ? TU_OK : TU_EINTERNAL;
+    return r->findings[s->object] ? TU_OK : TU_EINTERNAL;
 }
 
 static tu_rc on_stranger(void *arg, size_t rule, const tu_finding *f, bool known) {
@@ -180,7 +179,7 @@ static tu_rc verify_suspects(pass *p, rule_pass *r) {
         tu_prepared desired;
         rc = tu_desired_open(set, i, &a, &desired, &why);
         if (rc == TU_OK)
-            rc = tu_verify(&a, r->rule, r->target, &desired, &call, &live, &f, &why);
+            rc = tu_verify(&a, r->rule, r->target, &desired, &call, NULL, &live, &f, &why);
         if (rc == TU_OK)
             r->findings[i] = tu_finding_copy(&p->report->arena, &f);
         else if (rc != TU_ECANCELLED)
@@ -226,20 +225,10 @@ static void tell_lost_strangers(pass *p, const rule_pass *r, tu_rule_report *out
     }
 }
 
-static void tell_vain(const tu_desired_set *set, tu_rule_report *out, tu_arena *a) {
-    for (size_t i = 0; i < set->note_count; i++) {
-        const tu_desired_note *n = &set->notes[i];
-        note(out, a,
-             n->more ? tu_arena_printf(a, "%.*s (and %zu more of that)", TU_P(n->text), n->more)
-                     : tu_arena_printf(a, "%.*s", TU_P(n->text)));
-    }
-}
-
 static void fill_report(pass *p, rule_pass *r, tu_rule_report *out) {
     tu_arena *a = &p->report->arena;
     const tu_desired_set *set = r->view->rules[0].set;
     out->revision = tu_arena_copy(a, set->revision);
-    tell_vain(set, out, a);
     out->skipped_files = set->skipped_files;
     size_t room = set->n + set->problem_count + r->strangers.n + 1;
     out->findings = tu_arena_alloc(a, room * sizeof *out->findings);
@@ -500,8 +489,8 @@ static void heal_candidate(pass *p, const tu_heal_options *o, candidate *c, size
     tu_prepared desired;
     tu_rc rc = tu_desired_open(c->rule->view->rules[0].set, c->object, &a, &desired, &why);
     if (rc == TU_OK)
-        rc = tu_heal_one(&a, c->rule->rule, c->rule->target, &desired, TU_ACTION_ALERT, &call, &f,
-                         &written, &why);
+        rc = tu_heal_one(&a, c->rule->rule, c->rule->target, &desired, TU_ACTION_ALERT, &call, NULL,
+                         &f, &written, &why);
     bool refused = rc == TU_OK && tu_verdict_is_drift(f.verdict);
     if (rc == TU_OK)
         c->rule->findings[c->object] = tu_finding_copy(&p->report->arena, &f);

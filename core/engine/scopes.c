@@ -267,6 +267,8 @@ static void point_strangers(builder *b, size_t rule) {
     }
 }
 
+#define FULL ",\"detail\":\"full\"}" /* how a view's selector ends */
+
 static void write_selector(tu_view *v) {
     _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     tu_buf_add_c(&b, "{\"scopes\":[");
@@ -283,8 +285,21 @@ static void write_selector(tu_view *v) {
             tu_buf_add_json_string(&b, s->namespace_);
         tu_buf_add_c(&b, "]}");
     }
-    tu_buf_add_c(&b, "],\"detail\":\"full\"}");
+    tu_buf_add_c(&b, "]" FULL);
     v->selector = tu_arena_copy(&v->arena, tu_buf_str(&b));
+}
+
+char *tu_view_ask(const tu_view *v, tu_view_wish wish) {
+    _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES + 256);
+    tu_buf_add(&b, (tu_str){v->selector.p, v->selector.n - (sizeof FULL - 1)});
+    tu_buf_addf(&b, ",\"detail\":\"%s\",\"watchDetail\":\"%s\",\"environment\":%s}",
+                wish.list_metadata ? "metadata" : "full", wish.watch_metadata ? "metadata" : "full",
+                wish.environment ? "true" : "false");
+    return tu_xstrdup(tu_buf_c(&b));
+}
+
+void tu_view_keep(tu_view *v, size_t rule, tu_index *x) {
+    v->rules[rule].index = tu_index_ref(x);
 }
 
 /* --- the view --------------------------------------------------------------------------------- */
@@ -332,6 +347,7 @@ void tu_view_unref(tu_view *v) {
         return;
     for (size_t i = 0; i < v->rule_count; i++) {
         tu_desired_unref(v->rules[i].set);
+        tu_index_unref(v->rules[i].index);
         tu_map_done(&v->rules[i].namespaces, NULL);
         free(v->rules[i].scope_of);
         free(v->rules[i].looks);

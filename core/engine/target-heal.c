@@ -37,8 +37,8 @@ static void heal_work(tu_job *job) {
     const tu_call_options call = target_call(t, CALL_TIMEOUT_MS);
     tu_rc rc = tu_desired_open(j->set, j->object, &a, &desired, &why);
     if (rc == TU_OK)
-        rc = tu_heal_one(&a, j->r->rule, t->plugin, &desired, TU_ACTION_HEAL, &call, &f, &written,
-                         &why);
+        rc = tu_heal_one(&a, j->r->rule, t->plugin, &desired, TU_ACTION_HEAL, &call, NULL, &f,
+                         &written, &why);
     uint64_t hash = tu_desired_hash(j->set, j->object);
     sighting_job *sighting =
         rc == TU_ECANCELLED ? NULL : target_sighting_new(j->r, hash, &f, BY_HEAL);

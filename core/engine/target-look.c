@@ -105,7 +105,7 @@ static void verify_one(verify_job *j, uint32_t object) {
     tu_prepared p;
     tu_rc rc = tu_desired_open(j->set, object, &a, &p, &why);
     if (rc == TU_OK)
-        rc = tu_verify(&a, j->r->rule, t->plugin, &p, &call, &live, &f, &why);
+        rc = tu_verify(&a, j->r->rule, t->plugin, &p, &call, NULL, &live, &f, &why);
     if (rc != TU_OK) {
         f = tu_desired_finding(j->set, object, TU_VERDICT_UNKNOWN);
         f.reason = tu_str_c(tu_error_text(why));

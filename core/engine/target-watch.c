@@ -95,13 +95,13 @@ static bool is_cancelled(const void *cancel) {
     return cancel && tu_cancel_fired(cancel);
 }
 
-static tu_rc on_sighted(void *arg, size_t rule, size_t object, const tu_finding *f, bool suspect) {
+static tu_rc on_sighted(void *arg, const tu_sighting *s) {
     observing *o = arg;
-    uint64_t hash = tu_desired_hash(o->view->rules[rule].set, object);
-    sighting_job *j = target_sighting_new(o->rules[rule], hash, f, BY_WATCH);
+    uint64_t hash = tu_desired_hash(o->view->rules[s->rule].set, s->object);
+    sighting_job *j = target_sighting_new(o->rules[s->rule], hash, s->finding, BY_WATCH);
     if (!j)
         return TU_EINTERNAL;
-    j->suspect = suspect;
+    j->suspect = s->suspect;
     if (!tu_inbox_post_bounded(o->t->s->inbox, &j->job, is_cancelled, o->cancel)) {
         target_sighting_free(j);
         return TU_ECANCELLED;

@@ -14,9 +14,20 @@
 
 /* --- one object ------------------------------------------------------------------------------- */
 
-tu_rc tu_view_judge(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
-                    const tu_value *live, const tu_value *predicted, tu_finding *ret,
-                    bool *ret_suspect, tu_error **error) {
+/* The memo has the answer that a dry run would give. */
+static void recall(tu_index *x, size_t object, const tu_rule *rule, tu_judgement *j) {
+    if (!x || !j->suspect || !rule->confirm || !tu_index_explains(x, object, j))
+        return;
+    j->verdict = TU_VERDICT_IN_SYNC;
+    j->confidence = TU_CONFIDENCE_CONFIRMED;
+    j->reason = j->onset = (tu_str){0};
+    j->change_count = j->doubt_count = 0;
+    j->suspect = false;
+}
+
+tu_rc tu_view_see(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
+                  const tu_value *live, const tu_value *predicted, tu_index *x, size_t object,
+                  tu_sight *ret, tu_error **error) {
     const tu_judge_input in = {.desired = desired,
                                .live = live,
                                .predicted = predicted,
@@ -25,22 +36,50 @@ tu_rc tu_view_judge(tu_arena *a, const tu_rule *rule, const tu_prepared *desired
     tu_rc rc = tu_judge(a, &in, &j, error);
     if (rc != TU_OK)
         return rc;
-    *ret = (tu_finding){.id = desired->id,
-                        .verdict = j.verdict,
-                        .confidence = j.confidence,
-                        .reason = j.reason,
-                        .onset = j.onset,
-                        .file = desired->file,
-                        .line = desired->line,
-                        .column = desired->column,
-                        .changes = j.changes,
-                        .change_count = j.change_count,
-                        .uid = j.uid,
-                        .resource_version = j.resource_version};
-    *ret_suspect = j.suspect;
+    if (!predicted)
+        recall(x, object, rule, &j);
+    ret->judged = j;
+    ret->suspect = j.suspect;
+    ret->finding = (tu_finding){.id = desired->id,
+                                .verdict = j.verdict,
+                                .confidence = j.confidence,
+                                .reason = j.reason,
+                                .onset = j.onset,
+                                .file = desired->file,
+                                .line = desired->line,
+                                .column = desired->column,
+                                .changes = j.changes,
+                                .change_count = j.change_count,
+                                .uid = j.uid,
+                                .resource_version = j.resource_version};
     tu_clock clock = tu_clock_real();
     return tu_decide(a, rule, live, desired->object, j.quiet, j.quiet_count, tu_clock_wall(&clock),
-                     ret, error);
+                     &ret->finding, error);
+}
+
+tu_rc tu_view_judge(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
+                    const tu_value *live, const tu_value *predicted, tu_finding *ret,
+                    bool *ret_suspect, tu_error **error) {
+    tu_sight s;
+    tu_rc rc = tu_view_see(a, rule, desired, live, predicted, NULL, 0, &s, error);
+    if (rc == TU_OK) {
+        *ret = s.finding;
+        *ret_suspect = s.suspect;
+    }
+    return rc;
+}
+
+tu_known tu_sight_known(const tu_sight *s) {
+    return (tu_known){.verdict = s->finding.verdict,
+                      .confidence = s->finding.confidence,
+                      .changes = s->finding.change_count > 0,
+                      .ruled = s->judged.change_count + s->judged.quiet_count > 0};
+}
+
+bool tu_sight_is_settled(const tu_sight *s, bool sure) {
+    tu_verdict v = s->finding.verdict;
+    return sure && v != TU_VERDICT_UNKNOWN && v != TU_VERDICT_MISSING &&
+           v != TU_VERDICT_TERMINATING;
 }
 
 /* An object of the rule's scope that stands in no manifest. What the finding says of it is one
@@ -96,23 +135,96 @@ void tu_observer_done(tu_observer *o) {
     tu_view_unref(o->view);
 }
 
-static tu_rc sight(tu_observer *o, size_t rule, size_t object, const tu_value *live) {
+static tu_rc tell(tu_observer *o, size_t rule, size_t object, const tu_finding *f, bool suspect,
+                  uint32_t serial) {
+    const tu_sighting s = {
+        .rule = rule, .object = object, .finding = f, .suspect = suspect, .serial = serial};
+    return o->sink.sighted(o->sink.arg, &s);
+}
+
+/* Judged without a dry run, which may follow. Returns the serial of it. */
+static uint32_t keep(tu_observer *o, size_t rule, size_t object, const tu_sight *s,
+                     const tu_baseline *now, bool *ret_replaced) {
+    const tu_view_rule *r = &o->view->rules[rule];
+    bool sure = !(s->suspect && r->rule->confirm && s->finding.verdict == TU_VERDICT_DRIFTED);
+    if (!now || !tu_sight_is_settled(s, sure))
+        return tu_index_forget(r->index, object, 0);
+    const tu_known known = tu_sight_known(s);
+    return tu_index_put(r->index, object, now, &known, 0, ret_replaced);
+}
+
+/* now: the baseline of live; NULL with live, or where none is kept. */
+static tu_rc sight(tu_observer *o, size_t rule, size_t object, const tu_value *live,
+                   const tu_baseline *now) {
     const tu_view_rule *r = &o->view->rules[rule];
     o->seen[rule][object] = 1;
-    tu_finding f;
-    bool suspect = false;
+    tu_sight s = {0};
     tu_error *why = NULL;
     tu_prepared p;
+    uint32_t serial = 0;
+    bool replaced = false;
     tu_rc rc = tu_desired_open(r->set, object, &o->arena, &p, &why);
     if (rc == TU_OK)
-        rc = tu_view_judge(&o->arena, r->rule, &p, live, NULL, &f, &suspect, &why);
+        rc = tu_view_see(&o->arena, r->rule, &p, live, NULL, r->index, object, &s, &why);
     if (rc != TU_OK) { /* too large to judge: said of this object, and the others go on */
-        f = tu_desired_finding(r->set, object, TU_VERDICT_UNKNOWN);
-        f.reason = tu_arena_copy(&o->arena, tu_str_c(tu_error_text(why)));
+        s.finding = tu_desired_finding(r->set, object, TU_VERDICT_UNKNOWN);
+        s.finding.reason = tu_arena_copy(&o->arena, tu_str_c(tu_error_text(why)));
         tu_error_free(why);
-        suspect = false;
+        s.suspect = false;
     }
-    return o->sink.sighted(o->sink.arg, rule, object, &f, suspect);
+    if (r->index)
+        serial = keep(o, rule, object, &s, now, &replaced);
+    if (replaced && o->sink.replaced && (rc = o->sink.replaced(o->sink.arg, rule, object)) != TU_OK)
+        return rc;
+    return tell(o, rule, object, &s.finding, s.suspect, serial);
+}
+
+/* Nothing has to be judged: it says what was said before, where nobody heard that yet. */
+static tu_rc sight_known(tu_observer *o, size_t rule, size_t object, const tu_known *known,
+                         const tu_value *live) {
+    if (!known->first)
+        return TU_OK;
+    const tu_value *metadata = tu_value_get(live, "metadata");
+    tu_finding f = tu_desired_finding(o->view->rules[rule].set, object, known->verdict);
+    f.confidence = known->confidence;
+    f.uid = tu_value_get_string(metadata, "uid");
+    f.resource_version = tu_value_get_string(metadata, "resourceVersion");
+    return tell(o, rule, object, &f, false, known->serial);
+}
+
+/* What has only its metadata can be proved to be what it was, or must be read. */
+static tu_rc sight_partial(tu_observer *o, size_t rule, size_t object, size_t scope,
+                           const tu_value *live) {
+    const tu_view_rule *r = &o->view->rules[rule];
+    tu_baseline now = {0};
+    tu_look_reason why = TU_LOOK_FIRST;
+    tu_known known;
+    o->seen[rule][object] = 1;
+    if (!o->sink.look)
+        return TU_EINTERNAL; /* nobody asked for metadata */
+    if (tu_value_path(live, "metadata", "deletionTimestamp", NULL))
+        return sight(o, rule, object, live, NULL); /* terminating, whatever the rest says */
+    if (r->index) {
+        now = tu_index_baseline(r->index, live);
+        switch (tu_index_check(r->index, object, &now, o->listing[scope], &known, &why)) {
+        case TU_PROOF_SAME:
+        case TU_PROOF_PROVED:
+            if (!known.ruled || !o->doubt_ruled)
+                return sight_known(o, rule, object, &known, live);
+            why = TU_LOOK_RULED;
+            break;
+        case TU_PROOF_OLDER:
+            return TU_OK;
+        case TU_PROOF_LOOK:
+            break;
+        }
+    }
+    return o->sink.look(o->sink.arg, rule, object, why, &now, live);
+}
+
+/* A whole object, beside a listing: is it older than what is known? */
+static bool is_late(const tu_view_rule *r, size_t object, const tu_baseline *now, bool listing) {
+    return !listing && tu_index_is_past(r->index, object, now);
 }
 
 static size_t find(const tu_view_rule *r, const tu_object_id *id) {
@@ -193,7 +305,50 @@ static tu_object_id id_in(const tu_scope *s, const tu_value *metadata) {
                           .name = tu_value_get_string(metadata, "name")};
 }
 
-static tu_rc on_live(tu_observer *o, const tu_scope *s, size_t scope, tu_str body) {
+/* Every rule that desires it. Sealing is put off until all baselines are taken: it changes what the
+ * metadata hashes to. */
+static tu_rc sight_whole(tu_observer *o, const tu_scope *s, size_t scope, const tu_object_id *id,
+                         tu_value *live, bool *ret_desired) {
+    size_t n = o->view->rule_count;
+    tu_baseline *baselines = tu_arena_zalloc(&o->arena, n * sizeof *baselines);
+    if (!baselines)
+        return unreadable(o, scope);
+    for (size_t i = 0; i < n; i++)
+        if (o->view->rules[i].index && find(&o->view->rules[i], id) != TU_DESIRED_NONE)
+            baselines[i] = tu_index_baseline(o->view->rules[i].index, live);
+    for (size_t i = 0; i < n; i++) {
+        const tu_view_rule *r = &o->view->rules[i];
+        size_t object = find(r, id);
+        if (object == TU_DESIRED_NONE)
+            continue;
+        if (!*ret_desired && tu_kind_seal(s->description, &o->arena, live, NULL) != TU_OK)
+            return unreadable(o, scope);
+        *ret_desired = true;
+        if (r->index && is_late(r, object, &baselines[i], o->listing[scope]))
+            continue;
+        tu_rc rc = sight(o, i, object, live, r->index ? &baselines[i] : NULL);
+        if (rc != TU_OK)
+            return rc;
+    }
+    return TU_OK;
+}
+
+static tu_rc sight_metadata(tu_observer *o, size_t scope, const tu_object_id *id,
+                            const tu_value *live, bool *ret_desired) {
+    for (size_t i = 0; i < o->view->rule_count; i++) {
+        size_t object = find(&o->view->rules[i], id);
+        if (object == TU_DESIRED_NONE)
+            continue;
+        *ret_desired = true;
+        tu_rc rc = sight_partial(o, i, object, scope, live);
+        if (rc != TU_OK)
+            return rc;
+    }
+    return TU_OK;
+}
+
+static tu_rc on_live(tu_observer *o, const tu_scope *s, size_t scope, const tu_value *meta,
+                     tu_str body) {
     tu_arena_reset(&o->arena);
     tu_value *live = NULL;
     tu_error *why = NULL;
@@ -203,19 +358,10 @@ static tu_rc on_live(tu_observer *o, const tu_scope *s, size_t scope, tu_str bod
         return unreadable(o, scope);
     }
     const tu_object_id id = id_in(s, tu_value_get(live, "metadata"));
-    bool sealed = false;
-    for (size_t i = 0; i < o->view->rule_count; i++) {
-        size_t object = find(&o->view->rules[i], &id);
-        if (object == TU_DESIRED_NONE)
-            continue;
-        if (!sealed && tu_kind_seal(s->description, &o->arena, live, NULL) != TU_OK)
-            return unreadable(o, scope);
-        sealed = true;
-        tu_rc rc = sight(o, i, object, live);
-        if (rc != TU_OK)
-            return rc;
-    }
-    return sealed ? TU_OK : sight_strangers(o, scope, &id, live);
+    bool partial = tu_value_boolean(tu_value_get(meta, "partial"), false), desired = false;
+    tu_rc rc = partial ? sight_metadata(o, scope, &id, live, &desired)
+                       : sight_whole(o, s, scope, &id, live, &desired);
+    return rc != TU_OK || desired ? rc : sight_strangers(o, scope, &id, live);
 }
 
 static tu_rc on_gone(tu_observer *o, const tu_scope *s, size_t scope, const tu_value *meta) {
@@ -225,7 +371,7 @@ static tu_rc on_gone(tu_observer *o, const tu_scope *s, size_t scope, const tu_v
     for (size_t i = 0; i < o->view->rule_count; i++) {
         size_t object = find(&o->view->rules[i], &id);
         desired |= object != TU_DESIRED_NONE;
-        tu_rc rc = object == TU_DESIRED_NONE ? TU_OK : sight(o, i, object, NULL);
+        tu_rc rc = object == TU_DESIRED_NONE ? TU_OK : sight(o, i, object, NULL, NULL);
         if (rc != TU_OK)
             return rc;
     }
@@ -259,9 +405,10 @@ static tu_rc on_end(tu_observer *o, size_t scope) {
                 tu_finding f = tu_desired_finding(r->set, k, TU_VERDICT_UNKNOWN);
                 f.reason =
                     TU_S("unreadable: the target sent an object of this kind that can't be read");
-                rc = o->sink.sighted(o->sink.arg, i, k, &f, false);
+                uint32_t serial = r->index ? tu_index_forget(r->index, k, 0) : 0;
+                rc = tell(o, i, k, &f, false, serial);
             } else {
-                rc = sight(o, i, k, NULL);
+                rc = sight(o, i, k, NULL, NULL);
             }
             if (rc != TU_OK)
                 return rc;
@@ -275,6 +422,10 @@ tu_rc tu_observer_record(void *arg, uint32_t record, uint32_t index, const tu_va
     tu_observer *o = arg;
     if (record == TU_REC_PROGRESS)
         return TU_OK;
+    if (record == TU_REC_ENVIRONMENT)
+        return o->sink.environment
+                   ? o->sink.environment(o->sink.arg, tu_value_get_string(meta, "hash"))
+                   : TU_OK;
     if (index >= o->view->scope_count)
         return TU_EINTERNAL;
     const tu_scope *s = &o->view->scopes[index];
@@ -283,7 +434,7 @@ tu_rc tu_observer_record(void *arg, uint32_t record, uint32_t index, const tu_va
         on_begin(o, index);
         return TU_OK;
     case TU_REC_OBJECT:
-        return on_live(o, s, index, body);
+        return on_live(o, s, index, meta, body);
     case TU_REC_GONE:
         return on_gone(o, s, index, meta);
     case TU_REC_END:

@@ -15,6 +15,7 @@
 typedef struct answer {
     tu_arena *arena;
     const tu_kind *kind;
+    tu_heal_note *note; /* may be NULL */
     const tu_value *object;
     tu_error *error;
 } answer;
@@ -30,6 +31,8 @@ static tu_rc on_object(void *arg, uint32_t record, uint32_t index, const tu_valu
     tu_value *v = NULL;
     tu_rc rc =
         tu_json_parse(r->arena, body, TU_JSON_COPY | TU_JSON_NO_LINES, NULL, &v, NULL, &r->error);
+    if (rc == TU_OK && r->note)
+        r->note->baseline = tu_baseline_of(v, TU_S(TU_FIELD_MANAGER), r->note->seed);
     if (rc == TU_OK)
         rc = tu_kind_seal(r->kind, r->arena, v, &r->error);
     if (rc == TU_OK)
@@ -79,7 +82,8 @@ static void add_options(tu_buf *b, const tu_value *live, bool dry_run) {
 
 static tu_rc apply(tu_arena *a, tu_plugin_use *target, const tu_prepared *desired,
                    const tu_value *body, const tu_value *live, bool dry_run,
-                   const tu_call_options *o, const tu_value **ret, tu_error **error) {
+                   const tu_call_options *o, tu_heal_note *note, const tu_value **ret,
+                   tu_error **error) {
     _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     _cleanup_(tu_buf_done) tu_buf options = TU_BUF_INIT(4 * TU_KIB);
     tu_rc rc = tu_say_as_live(a, desired->kind, body, live, &body, error);
@@ -90,7 +94,7 @@ static tu_rc apply(tu_arena *a, tu_plugin_use *target, const tu_prepared *desire
     if (text.rc != TU_OK)
         return tu_error_set(error, TU_EINVALID,
                             "the object is larger than TU_LIMIT_DOCUMENT_BYTES");
-    answer r = {.arena = a, .kind = desired->kind};
+    answer r = {.arena = a, .kind = desired->kind, .note = note};
     tu_call_options call = *o;
     call.on_record = on_object;
     call.arg = &r;
@@ -108,14 +112,15 @@ static tu_rc apply(tu_arena *a, tu_plugin_use *target, const tu_prepared *desire
 tu_rc tu_heal_predict(tu_arena *a, tu_plugin_use *target, const tu_prepared *desired,
                       const tu_value *live, const tu_call_options *o,
                       const tu_value **ret_predicted, tu_error **error) {
-    return apply(a, target, desired, desired->object, live, true, o, ret_predicted, error);
+    return apply(a, target, desired, desired->object, live, true, o, NULL, ret_predicted, error);
 }
 
 tu_rc tu_heal_read(tu_arena *a, tu_plugin_use *target, const tu_prepared *desired,
-                   const tu_call_options *o, const tu_value **ret, tu_error **error) {
+                   const tu_call_options *o, tu_heal_note *note, const tu_value **ret,
+                   tu_error **error) {
     _cleanup_(tu_buf_done) tu_buf identity = TU_BUF_INIT(4 * TU_KIB);
     add_identity(&identity, &desired->id);
-    answer r = {.arena = a, .kind = desired->kind};
+    answer r = {.arena = a, .kind = desired->kind, .note = note};
     tu_call_options call = *o;
     call.on_record = on_object;
     call.arg = &r;
@@ -260,7 +265,8 @@ static size_t removal_patch(tu_buf *patch, const tu_value *live, const tu_findin
 
 static tu_rc remove_additions(tu_arena *a, tu_plugin_use *target, const tu_prepared *desired,
                               const tu_value *live, const tu_finding *f, tu_action at_least,
-                              const tu_call_options *o, const tu_value **ret, tu_error **error) {
+                              const tu_call_options *o, tu_heal_note *note, const tu_value **ret,
+                              tu_error **error) {
     _cleanup_(tu_buf_done) tu_buf patch = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     if (removal_patch(&patch, live, f, at_least) == 0)
         return TU_OK;
@@ -272,7 +278,7 @@ static tu_rc remove_additions(tu_arena *a, tu_plugin_use *target, const tu_prepa
     _cleanup_(tu_buf_done) tu_buf options = TU_BUF_INIT(4 * TU_KIB);
     add_identity(&identity, &desired->id);
     add_options(&options, live, false);
-    answer r = {.arena = a, .kind = desired->kind};
+    answer r = {.arena = a, .kind = desired->kind, .note = note};
     tu_call_options call = *o;
     call.on_record = on_object;
     call.arg = &r;
@@ -295,18 +301,19 @@ static bool needs_apply(const tu_finding *f, tu_action at_least) {
 
 tu_rc tu_heal_apply(tu_arena *a, tu_plugin_use *target, const tu_prepared *desired,
                     const tu_value *live, const tu_finding *f, tu_action at_least,
-                    const tu_call_options *o, const tu_value **ret_after, tu_error **error) {
+                    const tu_call_options *o, tu_heal_note *note, const tu_value **ret_after,
+                    tu_error **error) {
     const tu_value *now = live;
     if (needs_apply(f, at_least)) {
         const tu_value *body = NULL;
         tu_rc rc = body_for(a, desired, f, at_least, &body, error);
         if (rc == TU_OK)
-            rc = apply(a, target, desired, body, live, false, o, &now, error);
+            rc = apply(a, target, desired, body, live, false, o, note, &now, error);
         if (rc != TU_OK)
             return rc;
     }
     if (now) {
-        tu_rc rc = remove_additions(a, target, desired, now, f, at_least, o, &now, error);
+        tu_rc rc = remove_additions(a, target, desired, now, f, at_least, o, note, &now, error);
         if (rc != TU_OK)
             return rc;
     }

@@ -63,7 +63,7 @@ static tu_rc open_case(opened *o, tu_session *s, const char *name, tu_error **er
                             "the manifest holds %zu objects: a case is about one", o->set->n);
     rc = tu_desired_open(o->set, 0, &o->arena, &o->desired, error);
     if (rc == TU_OK)
-        rc = tu_heal_read(&o->arena, o->target, &o->desired, &plain, &o->live, error);
+        rc = tu_heal_read(&o->arena, o->target, &o->desired, &plain, NULL, &o->live, error);
     if (rc != TU_OK && rc != TU_ENOTFOUND)
         return rc;
     return tu_view_judge(&o->arena, o->rule, &o->desired, o->live, NULL, &o->finding, &o->suspect,

@@ -73,7 +73,7 @@ static tu_rc heal(fixture *x, const char *live, tu_change *changes, size_t n, tu
                     .action = TU_ACTION_HEAL};
     const tu_value *after = NULL;
     return tu_heal_apply(&x->arena, x->t.target, &x->desired, live ? json(x, live) : NULL, &f,
-                         TU_ACTION_HEAL, &x->call, &after, error);
+                         TU_ACTION_HEAL, &x->call, NULL, &after, error);
 }
 
 static void what_is_missing_is_created_as_it_is_desired(void **state) {
@@ -206,7 +206,7 @@ static const char drifted[] = DEPLOYMENT LIVE_META
 
 static tu_rc heal_one(fixture *x, tu_finding *f, bool *healed, tu_error **error) {
     return tu_heal_one(&x->arena, &x->t.config->rules[0], x->t.target, &x->desired, TU_ACTION_HEAL,
-                       &x->call, f, healed, error);
+                       &x->call, NULL, f, healed, error);
 }
 
 /* The rule may not ask for a dry run here, so that each apply is a write. */
@@ -321,7 +321,7 @@ static void in_audit_mode_nothing_is_asked_but_the_object(void **state) {
     tu_finding f;
     const tu_value *live = NULL;
     assert_int_equal(tu_verify(&x.arena, &x.t.config->rules[0], x.t.target, &x.desired, &x.call,
-                               &live, &f, NULL),
+                               NULL, &live, &f, NULL),
                      TU_OK);
     assert_int_equal(f.verdict, TU_VERDICT_DRIFTED);
     char *asked = calls(&x, "");

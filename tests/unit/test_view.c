@@ -16,8 +16,8 @@
     "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"" name                 \
     "\",\"namespace\":\"shop\"},\"data\":{\"colour\":\"" colour "\"}}"
 
-static tu_rc on_sighted(void *arg, size_t rule, size_t object, const tu_finding *f, bool suspect) {
-    (void)rule, (void)object, (void)suspect;
+static tu_rc on_sighted(void *arg, const tu_sighting *s) {
+    const tu_finding *f = s->finding;
     tu_buf_addf(arg, "%.*s %s\n", TU_P(f->id.name), tu_verdict_name(f->verdict));
     return TU_OK;
 }
