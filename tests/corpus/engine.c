@@ -23,7 +23,7 @@
 #include "engine/engine.h"
 #include "value/json.h"
 
-#define PATIENCE_MS 15000
+#define PATIENCE_MS 60000
 #define STEP_MS 50
 #define STEADY_STEPS 6 /* so often in a row everything must be as expected */
 
@@ -177,7 +177,7 @@ static void await(service_run *r, comparison compare, int steady, tu_buf *differ
                 compare(r, &r->c->cases[i], &differences[i]);
             else
                 tu_buf_add_c(&differences[i], "the service gives no answer\n");
-            all = all && differences[i].n == 0;
+            all = all && (differences[i].n == 0 || r->c->cases[i].excused);
         }
         well = all ? well + 1 : 0;
         if (well < steady && (tu_clock_monotonic() > end || !is_running(r)))
