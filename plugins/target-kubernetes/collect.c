@@ -18,6 +18,7 @@
  *   - in list() a scope gives up after LIST_ATTEMPTS; in watch() never: it says LOST once and goes
  * on trying. Rules of reconnecting: reference/alerting.md D2 (client-go's reflector).
  */
+#include "environment.h"
 #include "kube.h"
 #include "scan.h"
 
@@ -68,6 +69,7 @@ typedef struct feed {
     char version[64]; /* resourceVersion to go on from */
     kube_text more;   /* continue token */
     bool metadata_seen;
+    bool partial; /* only the objects' metadata was asked for */
     kube_scan scan;
     kube_scan_result scanned;
     kube_text path;
@@ -84,6 +86,9 @@ struct scope {
     unsigned attempts;     /* failures one after the other */
     int64_t failing_since; /* 0: not failing */
     bool begun, ended, lost, finished;
+    bool listed_once;
+    int environment; /* number of its kind of the environment, whose objects are told to nobody; below
+                            0: none */
     char lost_code[48];  /* what LOST said last */
     const cJSON *wanted; /* its entry of the selector */
     int64_t open_at_ms;  /* watch: when a kind that was not served is looked for again */
@@ -93,7 +98,10 @@ struct collection {
     tu_instance *k;
     tu_call *call;
     kube_session *session;
-    bool watch, metadata_only;
+    bool watch;
+    bool list_metadata, watch_metadata; /* of the first listing; of all that follows */
+    bool with_environment;
+    kube_environment environment;
     tu_rc stop; /* an emit refused, or memory is gone */
     scope *scopes;
     size_t n;
@@ -106,7 +114,7 @@ static void scope_restart(scope *s);
 /* --- emitting ------------------------------------------------------------------------------ */
 
 static bool emit(collection *c, uint32_t record, const scope *s, tu_str meta, tu_str body) {
-    if (c->stop == TU_OK)
+    if (c->stop == TU_OK && s->environment < 0)
         c->stop = c->k->host->emit(c->call, record, s->index, meta, body);
     return c->stop == TU_OK;
 }
@@ -115,6 +123,8 @@ static void emit_begin(scope *s) {
     if (s->begun)
         return;
     s->begun = true;
+    if (s->environment >= 0)
+        kube_environment_listing(&s->in->environment, (size_t)s->environment);
     s->ended = s->lost = false;
     s->lost_code[0] = '\0';
     emit(s->in, TU_REC_BEGIN, s, KUBE_STR("{}"), (tu_str){0});
@@ -135,7 +145,30 @@ static void emit_lost(scope *s, const kube_error *e) {
     emit(s->in, TU_REC_LOST, s, kube_text_str(&meta), (tu_str){0});
 }
 
+/* An object as it stands, in a list or in a frame. */
+static bool emit_object(feed *f, tu_str object) {
+    static const char partial[] = "PartialObjectMetadata";
+    char kind[sizeof(partial) + 1];
+    tu_str metadata = {0};
+    if (f->of->environment >= 0) {
+        if (kube_json_member(object, "metadata", &metadata))
+            kube_environment_object(&f->of->in->environment, (size_t)f->of->environment, metadata,
+                                    false);
+        return f->of->in->stop == TU_OK;
+    }
+    if (f->partial) /* a server may answer in full, whatever was asked for */
+        kube_json_text(object, "kind", kind, sizeof(kind));
+    bool only = f->partial && strcmp(kind, partial) == 0;
+    return emit(f->of->in, TU_REC_OBJECT, f->of,
+                only ? KUBE_STR("{\"partial\":true}") : (tu_str){0}, object);
+}
+
 static void emit_gone(feed *f, tu_str metadata) {
+    if (f->of->environment >= 0) {
+        kube_environment_object(&f->of->in->environment, (size_t)f->of->environment, metadata,
+                                true);
+        return;
+    }
     char name[300], ns[300], uid[128];
     kube_json_text(metadata, "name", name, sizeof(name));
     kube_json_text(metadata, "namespace", ns, sizeof(ns));
@@ -206,7 +239,10 @@ static void feed_request(feed *f) {
                                      .resource = f->words,
                                      .namespace_ = f->namespace_,
                                      .sealed = kube_resource_sealed(f->of->resource)};
-    if (c->metadata_only)
+    f->partial = f->of->environment >= 0 ||
+                 (watch || f->of->listed_once ? c->watch_metadata : c->list_metadata);
+    f->transfer.accept = NULL;
+    if (f->partial)
         f->transfer.accept =
             watch ? "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
                   : "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/"
@@ -274,6 +310,12 @@ static void scope_restart(scope *s) {
     s->begun = s->ended = false;
 }
 
+/* A kind of the environment that can't be had is no scope's loss. */
+static void environment_absent(scope *s, const kube_error *error) {
+    kube_environment_absent(&s->in->environment, (size_t)s->environment, error->rc == TU_EDENIED);
+    scope_finish(s);
+}
+
 /* A request of the scope failed. resume: only the watch has to be begun again. */
 static void scope_failed(scope *s, feed *f, const kube_error *error, bool resume) {
     collection *c = s->in;
@@ -283,6 +325,10 @@ static void scope_failed(scope *s, feed *f, const kube_error *error, bool resume
     s->attempts++;
     if (!s->failing_since)
         s->failing_since = now;
+    if (s->environment >= 0 && !transient) {
+        environment_absent(s, error);
+        return;
+    }
     if (!c->watch && (!transient || s->attempts >= LIST_ATTEMPTS)) {
         emit_lost(s, error);
         scope_finish(s);
@@ -307,6 +353,8 @@ static void scope_failed(scope *s, feed *f, const kube_error *error, bool resume
 }
 
 static void scope_healthy(scope *s) {
+    if (s->failing_since && s->in->with_environment)
+        kube_environment_doubt(&s->in->environment);
     s->attempts = 0;
     s->failing_since = 0;
 }
@@ -322,8 +370,12 @@ static void scope_expired(scope *s) {
 
 static void scope_listed(scope *s) {
     emit_begin(s); /* an empty list has no bytes of objects, and an absent namespace no list */
-    s->ended = true;
+    s->ended = s->listed_once = true;
     emit(s->in, TU_REC_END, s, KUBE_STR("{}"), (tu_str){0});
+    if (s->environment >= 0)
+        kube_environment_listed(&s->in->environment, (size_t)s->environment);
+    if (s->failing_since && s->in->with_environment)
+        kube_environment_doubt(&s->in->environment);
     s->failing_since = 0; /* attempts stay until the watch holds too */
     if (!s->in->watch) {
         scope_finish(s);
@@ -340,7 +392,7 @@ static void scope_listed(scope *s) {
 static int32_t on_list_value(void *arg, kube_part part, tu_str value) {
     feed *f = arg;
     if (part == KUBE_PART_ITEM)
-        return !emit(f->of->in, TU_REC_OBJECT, f->of, (tu_str){0}, value);
+        return !emit_object(f, value);
     tu_str token;
     char version[64];
     f->metadata_seen = true;
@@ -467,7 +519,7 @@ static int32_t on_frame(void *arg, kube_part part, tu_str frame) {
     else if (strcmp(type, "DELETED") == 0)
         emit_gone(f, metadata);
     else if (strcmp(type, "ADDED") == 0 || strcmp(type, "MODIFIED") == 0)
-        emit(f->of->in, TU_REC_OBJECT, f->of, (tu_str){0}, object);
+        emit_object(f, object);
     else
         return 1;
     if (version[0])
@@ -538,14 +590,30 @@ static bool scope_feeds(scope *s, const cJSON *namespaces) {
     return true;
 }
 
+/* The first version of a kind of the environment that is served. */
+static tu_rc environment_find(scope *s, kube_error *error) {
+    const kube_environment_kind *kind = &kube_environment_kinds[s->environment];
+    tu_rc rc = TU_ENOTFOUND;
+    for (size_t i = 0; kind->versions[i] && rc == TU_ENOTFOUND; i++)
+        rc = kube_resource_find(s->in->k, s->in->call, kube_str(kind->group),
+                                kube_str(kind->versions[i]), kube_str(kind->kind), &s->resource,
+                                error);
+    return rc;
+}
+
+static tu_rc scope_find(scope *s, kube_error *error) {
+    if (s->environment >= 0)
+        return environment_find(s, error);
+    return kube_resource_find(s->in->k, s->in->call,
+                              kube_str(kube_member_string(s->wanted, "group")),
+                              kube_str(kube_member_string(s->wanted, "version")),
+                              kube_str(kube_member_string(s->wanted, "kind")), &s->resource, error);
+}
+
 /* Finds the scope's resource. What is not served, or can't be asked for, is LOST; a watch looks
  * again. */
 static tu_rc scope_open(collection *c, scope *s, kube_error *error) {
-    const char *group = kube_member_string(s->wanted, "group"),
-               *version = kube_member_string(s->wanted, "version");
-    tu_rc rc =
-        kube_resource_find(c->k, c->call, kube_str(group), kube_str(version),
-                           kube_str(kube_member_string(s->wanted, "kind")), &s->resource, error);
+    tu_rc rc = scope_find(s, error);
     if (rc == TU_OK && !kube_resource_can(s->resource, "list"))
         rc = kube_error_set(error, TU_EUNSUPPORTED, "not-listable", "%s can't list %s",
                             c->k->endpoint, s->resource->resource);
@@ -558,6 +626,10 @@ static tu_rc scope_open(collection *c, scope *s, kube_error *error) {
         return scope_feeds(s, cJSON_GetObjectItemCaseSensitive(s->wanted, "namespaces"))
                    ? TU_OK
                    : kube_error_set(error, TU_EINTERNAL, "memory", "out of memory");
+    if (s->environment >= 0) {
+        environment_absent(s, error);
+        return TU_OK;
+    }
     emit_lost(s, error);
     s->finished = !c->watch || rc == TU_EUNSUPPORTED;
     s->open_at_ms = kube_now_ms() + backoff_ms(c, ++s->attempts + 2, error->retry_after_ms);
@@ -566,7 +638,11 @@ static tu_rc scope_open(collection *c, scope *s, kube_error *error) {
 
 /* Starts what is due. Returns when something is due next, below 0: nothing. */
 static int64_t drive(collection *c) {
-    int64_t next = -1, now = kube_now_ms();
+    int64_t now = kube_now_ms(), next = -1;
+    if (c->with_environment && c->stop == TU_OK) {
+        next = kube_environment_drive(&c->environment, now);
+        c->stop = kube_environment_tell(&c->environment);
+    }
     for (size_t i = 0; i < c->n && c->stop == TU_OK; i++) {
         scope *s = &c->scopes[i];
         if (!s->feeds && !s->finished) {
@@ -599,6 +675,9 @@ static int64_t drive(collection *c) {
 }
 
 static bool all_finished(const collection *c) {
+    if (c->with_environment && !c->environment.told[0] &&
+        !kube_environment_settled(&c->environment))
+        return false;
     for (size_t i = 0; i < c->n; i++)
         if (!c->scopes[i].finished)
             return false;
@@ -606,6 +685,8 @@ static bool all_finished(const collection *c) {
 }
 
 static void collection_done(collection *c) {
+    if (c->with_environment)
+        kube_environment_done(&c->environment);
     for (size_t i = 0; i < c->n; i++) {
         scope *s = &c->scopes[i];
         for (size_t j = 0; j < s->n && s->feeds; j++) {
@@ -624,30 +705,44 @@ static void collection_done(collection *c) {
     kube_session_close(c->session);
 }
 
+static tu_rc add_scope(collection *c, const cJSON *wanted, int environment, kube_error *error) {
+    scope *s = &c->scopes[c->n];
+    *s = (scope){.in = c, .index = (uint32_t)c->n, .wanted = wanted, .environment = environment};
+    c->n++;
+    return scope_open(c, s, error);
+}
+
 static tu_rc run(collection *c, const cJSON *wanted, kube_error *error) {
     const cJSON *scopes = cJSON_GetObjectItemCaseSensitive(wanted, "scopes"), *entry;
-    c->metadata_only = strcmp(kube_member_string(wanted, "detail"), "metadata") == 0;
+    c->list_metadata = strcmp(kube_member_string(wanted, "detail"), "metadata") == 0;
+    c->watch_metadata = strcmp(kube_member_string(wanted, "watchDetail"), "metadata") == 0;
     c->session = kube_session_open(c->k);
-    c->scopes = calloc((size_t)cJSON_GetArraySize(scopes) + 1, sizeof(*c->scopes));
+    c->scopes =
+        calloc((size_t)cJSON_GetArraySize(scopes) + KUBE_ENVIRONMENT_KINDS + 1, sizeof(*c->scopes));
     if (!c->session || !c->scopes)
         return kube_error_set(error, TU_EINTERNAL, "memory", "out of memory");
+    tu_rc rc = TU_OK;
     cJSON_ArrayForEach(entry, scopes) {
-        scope *s = &c->scopes[c->n];
-        *s = (scope){.in = c, .index = (uint32_t)c->n, .wanted = entry};
-        c->n++;
-        tu_rc rc = scope_open(c, s, error);
-        if (rc != TU_OK)
+        if ((rc = add_scope(c, entry, -1, error)) != TU_OK)
             return rc;
     }
+    c->with_environment = kube_member_true(wanted, "environment");
+    if (c->with_environment)
+        kube_environment_begin(&c->environment, c->k, c->call, c->session);
+    for (unsigned i = 0; c->with_environment && i < KUBE_ENVIRONMENT_KINDS; i++)
+        if ((rc = add_scope(c, NULL, (int)i, error)) != TU_OK)
+            return rc;
     /* a watch of which nothing is left still runs until it is cancelled, as the contract says */
     while (c->stop == TU_OK && (c->watch || !all_finished(c))) {
         int64_t next = drive(c);
         if (c->stop != TU_OK || (!c->watch && all_finished(c)))
             break;
-        tu_rc rc = kube_session_step(c->session, c->call, next, error);
+        rc = kube_session_step(c->session, c->call, next, error);
         if (rc != TU_OK)
             return rc;
     }
+    if (c->stop == TU_OK && c->with_environment)
+        c->stop = kube_environment_tell(&c->environment);
     if (c->stop != TU_OK)
         kube_error_set(error, c->stop, c->stop == TU_ECANCELLED ? "cancelled" : "stopped",
                        "stopped");

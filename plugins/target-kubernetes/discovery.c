@@ -316,7 +316,7 @@ static tu_rc emit_info(tu_instance *k, tu_call *call, const char *version) {
     kube_text_quote(&meta, kube_str(version));
     kube_text_string(&meta, ",\"defaultNamespace\":");
     kube_text_quote(&meta, kube_str(k->cluster.default_namespace));
-    kube_text_string(&meta, ",\"ownership\":true}");
+    kube_text_string(&meta, ",\"ownership\":true,\"metadata\":true}");
     return k->host->emit(call, TU_REC_INFO, 0, kube_text_str(&meta), (tu_str){0});
 }
 

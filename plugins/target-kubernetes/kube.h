@@ -241,6 +241,7 @@ struct tu_instance {
     pthread_mutex_t sessions_lock;
     kube_session *idle;
     unsigned idle_count;
+    bool environment_said; /* atomic: what of the environment may not be watched */
 };
 
 /* JSON helpers: the string member, or ""; the boolean member, or false. */
