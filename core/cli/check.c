@@ -4,12 +4,13 @@
 #include "cli/cli.h"
 #include "engine/engine.h"
 
-#define REPORT_BYTES (1024u * 1024u * 1024u)
-
 static int compare(tu_cli *cli, bool diff) {
     tu_loaded loaded;
+    int code = tu_output_check(cli);
+    if (code >= 0)
+        return code;
     tu_terminal_progress(cli, "reading the configuration", 0, 0);
-    int code = tu_cli_load(cli, false, &loaded);
+    code = tu_cli_load(cli, false, &loaded);
     if (code >= 0)
         return code;
     tu_terminal_catch_signals(cli);
@@ -32,18 +33,14 @@ static int compare(tu_cli *cli, bool diff) {
     } else if (rc != TU_OK) {
         code = tu_cli_fail_all(cli, &errors, TU_EXIT_USAGE);
     } else {
-        tu_buf out = TU_BUF_INIT(REPORT_BYTES);
         const tu_report_options how = {
-            .format = cli->json ? TU_REPORT_JSON : TU_REPORT_TEXT,
             .all = tu_cli_has(cli, TU_OPTION_ALL),
             .diff = diff,
             .color = cli->color,
             .width = cli->width,
         };
-        tu_report_write(report, &how, &out);
         tu_errors_done(&errors);
-        code = tu_cli_print(cli, &out, tu_report_exit_code(report));
-        tu_buf_done(&out);
+        code = tu_output_write(cli, &loaded, report, how, tu_report_exit_code(report));
     }
     tu_report_free(report);
     tu_loaded_done(&loaded);

@@ -56,6 +56,13 @@ typedef struct tu_option {
 } tu_option;
 extern const tu_option tu_options[TU_OPTION_COUNT];
 
+/* A report to a file: --output FORMAT=FILE. */
+#define TU_OUTPUTS 16
+typedef struct tu_output {
+    tu_report_format format;
+    const char *file;
+} tu_output;
+
 /* What the command line said, and where its output goes. */
 typedef struct tu_cli {
     const struct tu_command *command;
@@ -64,13 +71,19 @@ typedef struct tu_cli {
     const char **arguments;              /* behind it */
     size_t argument_count;
     bool json, color, error_color, quiet, verbose; /* color: of standard output */
-    size_t width;                                  /* of standard output's terminal; 0: none */
-    tu_cancel *cancel;                             /* fired by the first Ctrl-C */
+    tu_report_format format; /* of standard output; json says the same of JSON */
+    bool format_given;
+    tu_output outputs[TU_OUTPUTS]; /* beside it */
+    size_t output_count;
+    size_t width;      /* of standard output's terminal; 0: none */
+    tu_cancel *cancel; /* fired by the first Ctrl-C */
 } tu_cli;
 
 typedef struct tu_example {
     const char *command, *meaning;
 } tu_example;
+
+struct tu_loaded;
 
 typedef struct tu_command {
     const char *name;      /* "check", "plugin list" */
@@ -78,7 +91,8 @@ typedef struct tu_command {
     const char *summary;   /* one line */
     const char *text;      /* more, for its help and the man page */
     tu_example examples[4];
-    uint32_t options; /* TU_BIT()s, global ones left out */
+    uint32_t options; /* TU_BIT()s, global ones left out; but OUTPUT stands for every format of a
+                         report, and for files */
     size_t min_arguments, max_arguments;
     const char *choices; /* what the first argument can be, for completion; NULL: files or rules */
     int (*run)(tu_cli *cli);
@@ -131,6 +145,21 @@ void tu_cli_note(const tu_cli *cli, const char *format, ...)
 /* Writes to standard output and returns code, or says why it couldn't and returns TU_EXIT_UNKNOWN.
  */
 int tu_cli_print(const tu_cli *cli, const tu_buf *out, int code);
+
+/* output.c: reports, to standard output and to files. Codes as above: -1 is to go on. */
+/* One --output of the command line; word is the option as it stood there. */
+int tu_output_add(tu_cli *cli, const char *word, const char *value);
+/* Before anything is done: can the files be written? */
+int tu_output_check(const tu_cli *cli);
+/* Writes every report that was asked for; returns code, or what went wrong. `how` says all but the
+ * format. */
+int tu_output_write(const tu_cli *cli, const struct tu_loaded *l, tu_report *r,
+                    tu_report_options how, int code);
+/* Those to files alone. */
+int tu_output_write_files(const tu_cli *cli, const struct tu_loaded *l, tu_report *r,
+                          tu_report_options how, int code);
+/* Is standard output a document, with no room for other words? */
+bool tu_output_is_document(const tu_cli *cli);
 
 /* terminal.c */
 void tu_terminal_setup(tu_cli *cli);

@@ -167,7 +167,7 @@ static void write_fish(tu_buf *out) {
             tu_buf_addf(out, "complete -c trueup -n '__fish_seen_subcommand_from %s' -f -a '%s'\n",
                         space ? space + 1 : c->name, c->choices);
         for (size_t i = 0; i < TU_OPTION_COUNT; i++)
-            if (c->options & TU_BIT(i)) {
+            if ((c->options & TU_BIT(i)) && !tu_options[i].global) {
                 tu_buf_addf(out,
                             "complete -c trueup -n '__fish_seen_subcommand_from %s' -l %s%s -d ",
                             space ? space + 1 : c->name, tu_options[i].name,

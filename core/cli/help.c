@@ -51,7 +51,7 @@ void tu_help_command(const tu_command *c, tu_buf *out) {
     if (c->options) {
         tu_buf_add_c(out, "\nOptions:\n");
         for (size_t i = 0; i < TU_OPTION_COUNT; i++)
-            if (c->options & TU_BIT(i))
+            if ((c->options & TU_BIT(i)) && !tu_options[i].global)
                 add_option(out, &tu_options[i]);
     }
     tu_buf_add_c(out, "\nOptions of every command:\n");
@@ -119,7 +119,7 @@ static void add_roff_command(tu_buf *out, const tu_command *c) {
         }
     }
     for (size_t i = 0; i < TU_OPTION_COUNT; i++)
-        if (c->options & TU_BIT(i))
+        if ((c->options & TU_BIT(i)) && !tu_options[i].global)
             add_roff_option(out, &tu_options[i]);
     for (size_t i = 0; i < 4 && c->examples[i].command; i++) {
         tu_buf_add_c(out, ".PP\n.RS\n.EX\n");

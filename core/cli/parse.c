@@ -94,6 +94,7 @@ static int fail_command(const tu_cli *cli) {
 
 typedef struct given { /* an option as it stood, checked once the command is known */
     size_t option;
+    const char *value;
     char word[64];
 } given;
 
@@ -140,6 +141,7 @@ static int take(parser *p, size_t option, const char *value, const char *word) {
     if (p->given_count == WORDS)
         return tu_cli_fail(p->cli, TU_EXIT_USAGE, "more than %d options", WORDS);
     p->given[p->given_count].option = option;
+    p->given[p->given_count].value = value;
     snprintf(p->given[p->given_count++].word, sizeof p->given[0].word, "%s", word);
     p->cli->values[option] = value ? value : "";
     return -1;
@@ -199,6 +201,12 @@ static int check_options(parser *p) {
         if (!takes(c, g->option))
             return tu_cli_fail(p->cli, TU_EXIT_USAGE, "`trueup %s` takes no option %s", c->name,
                                g->word);
+        if (g->option == TU_OPTION_OUTPUT) {
+            int code = tu_output_add(p->cli, g->word, g->value);
+            if (code >= 0)
+                return code;
+            continue;
+        }
         if (!o->choices)
             continue;
         const char *value = p->cli->values[g->option], *found = strstr(o->choices, value);

@@ -10,7 +10,10 @@ const tu_option tu_options[TU_OPTION_COUNT] = {
         {"config", "c", "PATH", NULL,
          "configuration file or folder (else ./trueup.yaml, ./trueup.d, /etc/trueup)", true},
     [TU_OPTION_STATE] = {"state", NULL, "DIR", NULL, "where state and caches are kept", true},
-    [TU_OPTION_OUTPUT] = {"output", "o", "FORMAT", "text json", "text or json", true},
+    [TU_OPTION_OUTPUT] = {"output", "o", "FORMAT",
+                          "text table json junit sarif markdown markdown-summary markdown-gitlab "
+                          "github gitlab",
+                          "text or json (check, diff and heal: see their help)", true},
     [TU_OPTION_COLOR] = {"color", NULL, "WHEN", "auto always never",
                          "auto, always or never (NO_COLOR is honoured)", true},
     [TU_OPTION_QUIET] = {"quiet", "q", NULL, NULL, "no progress and no notes", true},
@@ -31,12 +34,20 @@ const tu_option tu_options[TU_OPTION_COUNT] = {
     [TU_OPTION_VERSION] = {"version", NULL, NULL, NULL, "show the version", true},
 };
 
+#define FORMATS_TEXT                                                                               \
+    "--output FORMAT is text, table, json, junit, sarif, markdown (for a comment), "               \
+    "markdown-summary (a GitHub job's summary),\n"                                                 \
+    "markdown-gitlab, github (annotations) or gitlab (Code Quality). With FORMAT=FILE the report " \
+    "goes to that file beside\n"                                                                   \
+    "what is printed, as often as it is given.\n"                                                  \
+    "\n"
+
 #define COMPARE_TEXT                                                                               \
     "Compares the desired state with the current one, once, and never writes. Give names of "      \
     "rules of the configuration, or\n"                                                             \
     "without any configuration a folder, a file or a Git URL and --to. Without --to it is the "    \
     "current kubeconfig context.\n"                                                                \
-    "\n"                                                                                           \
+    "\n" FORMATS_TEXT                                                                              \
     "Exit codes: 0 in sync, 1 drift, 2 usage or configuration, 3 nothing could be determined, 4 "  \
     "partly unknown.\n"
 
@@ -48,8 +59,10 @@ const tu_command tu_commands[] = {
      {{"trueup check", "every rule of ./trueup.yaml"},
       {"trueup check ./manifests --to kubernetes",
        "a folder against the current cluster, no configuration needed"},
-      {"trueup check ./manifests --to directory:./live -o json", "against a folder, as JSON"}},
-     TU_BIT(TU_OPTION_TO) | TU_BIT(TU_OPTION_ALL) | TU_BIT(TU_OPTION_UNMANAGED),
+      {"trueup check ./manifests --to directory:./live -o json", "against a folder, as JSON"},
+      {"trueup check -o github -o junit=drift.xml", "annotations, and JUnit XML beside"}},
+     TU_BIT(TU_OPTION_OUTPUT) | TU_BIT(TU_OPTION_TO) | TU_BIT(TU_OPTION_ALL) |
+         TU_BIT(TU_OPTION_UNMANAGED),
      0,
      1000,
      NULL,
@@ -61,7 +74,8 @@ const tu_command tu_commands[] = {
      {{"trueup diff", "every rule of ./trueup.yaml"},
       {"trueup diff ./manifests --to kubernetes:staging",
        "a folder against another kubeconfig context"}},
-     TU_BIT(TU_OPTION_TO) | TU_BIT(TU_OPTION_ALL) | TU_BIT(TU_OPTION_UNMANAGED),
+     TU_BIT(TU_OPTION_OUTPUT) | TU_BIT(TU_OPTION_TO) | TU_BIT(TU_OPTION_ALL) |
+         TU_BIT(TU_OPTION_UNMANAGED),
      0,
      1000,
      NULL,
@@ -78,7 +92,7 @@ const tu_command tu_commands[] = {
      {{"trueup heal", "every rule, asking first"},
       {"trueup heal shop --yes", "one rule, without asking"},
       {"trueup heal ./manifests --to directory:./live", "a folder into a folder"}},
-     TU_BIT(TU_OPTION_TO) | TU_BIT(TU_OPTION_YES),
+     TU_BIT(TU_OPTION_OUTPUT) | TU_BIT(TU_OPTION_TO) | TU_BIT(TU_OPTION_YES),
      0,
      1000,
      NULL,

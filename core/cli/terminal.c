@@ -24,8 +24,6 @@ static bool wants_color(const tu_cli *cli, int fd) {
 }
 
 void tu_terminal_setup(tu_cli *cli) {
-    const char *output = cli->values[TU_OPTION_OUTPUT];
-    cli->json = output && strcmp(output, "json") == 0;
     cli->quiet = tu_cli_has(cli, TU_OPTION_QUIET);
     cli->verbose = tu_cli_has(cli, TU_OPTION_VERBOSE);
     cli->color = wants_color(cli, STDOUT_FILENO);

@@ -72,9 +72,12 @@ static bool is_looked_at(const tu_view *v, const tu_object_id *id) {
     return false;
 }
 
-/* Does the object live, as far as is known? Ignored drift lives, too. */
+/* Does the object live, as far as is known? Ignored drift lives, too; what is blocked or invalid
+ * does when something was there to be judged. Not every target knows uids. */
 static bool lives(const tu_finding *f) {
-    return f->verdict != TU_VERDICT_MISSING && f->verdict != TU_VERDICT_UNKNOWN && f->uid.n;
+    bool refused = f->verdict == TU_VERDICT_BLOCKED || f->verdict == TU_VERDICT_INVALID;
+    return f->verdict != TU_VERDICT_MISSING && f->verdict != TU_VERDICT_UNKNOWN &&
+           (!refused || f->uid.n);
 }
 
 static bool stands_in_no_manifest(const tu_finding *f) {

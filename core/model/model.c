@@ -136,20 +136,29 @@ static bool keep_change(tu_arena *a, tu_change *c) {
            keep(a, &c->entry);
 }
 
+static bool keep_changes(tu_arena *a, tu_change **changes, size_t n) {
+    tu_change *copy = tu_arena_alloc(a, n * sizeof *copy);
+    if (copy == NULL)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = (*changes)[i];
+        if (!keep_change(a, &copy[i]))
+            return false;
+    }
+    *changes = copy;
+    return true;
+}
+
 tu_finding *tu_finding_copy(tu_arena *a, const tu_finding *f) {
     tu_finding *copy = tu_arena_alloc(a, sizeof *copy);
     if (copy == NULL)
         return NULL;
     *copy = *f;
-    copy->changes = tu_arena_alloc(a, f->change_count * sizeof *copy->changes);
-    if (copy->changes == NULL || !keep_id(a, &copy->id) || !keep(a, &copy->reason) ||
-        !keep(a, &copy->onset) || !keep(a, &copy->file) || !keep(a, &copy->entry) ||
-        !keep(a, &copy->uid) || !keep(a, &copy->resource_version))
+    if (!keep_changes(a, &copy->changes, f->change_count) ||
+        (f->quiet_count > 0 && !keep_changes(a, &copy->quiet, f->quiet_count)) ||
+        !keep_id(a, &copy->id) || !keep(a, &copy->reason) || !keep(a, &copy->onset) ||
+        !keep(a, &copy->file) || !keep(a, &copy->entry) || !keep(a, &copy->uid) ||
+        !keep(a, &copy->resource_version))
         return NULL;
-    for (size_t i = 0; i < f->change_count; i++) {
-        copy->changes[i] = f->changes[i];
-        if (!keep_change(a, &copy->changes[i]))
-            return NULL;
-    }
     return copy;
 }

@@ -66,6 +66,8 @@ typedef struct tu_finding {
     uint32_t line, column;
     tu_change *changes;
     size_t change_count;
+    tu_change *quiet; /* beside, and no drift (compare/judge.h). Only where somebody asked for it */
+    size_t quiet_count;
     /* The strongest of its changes, or of the verdict itself: */
     tu_action action;
     tu_severity severity;

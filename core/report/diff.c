@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "report/show.h"
 
-#define TABLE_CELLS (4u * 1024 * 1024)
+#define TABLE_CELLS (1024u * 1024)
 
 typedef struct lines {
     tu_str *items;
@@ -101,33 +101,41 @@ static bool is_near(const script *s, size_t i, size_t context) {
     return false;
 }
 
-static void flush_hidden(size_t *hidden, tu_diff_line *line, void *arg) {
+typedef struct hidden {
+    size_t n;
+    tu_str first;
+} hidden;
+
+/* A single line is shown instead of being counted. */
+static void flush_hidden(hidden *h, tu_diff_line *line, void *arg) {
     char text[64];
-    if (*hidden > 0) {
-        int n =
-            snprintf(text, sizeof text, "%zu line%s unchanged", *hidden, *hidden == 1 ? "" : "s");
+    if (h->n == 1) {
+        line(arg, ' ', h->first);
+    } else if (h->n > 1) {
+        int n = snprintf(text, sizeof text, "%zu lines unchanged", h->n);
         line(arg, '.', (tu_str){text, (size_t)n});
     }
-    *hidden = 0;
+    h->n = 0;
 }
 
 void tu_diff_lines(tu_str live, tu_str desired, size_t context, tu_diff_line *line, void *arg) {
     lines a = split(live), b = split(desired);
     script s = compare(&a, &b);
-    size_t hidden = 0;
+    hidden between = {0};
     for (size_t step = 0, i = 0, k = 0; step < s.n; step++) {
         char mark = s.marks[step];
         tu_str text = mark == '+' ? b.items[k] : a.items[i];
         i += mark != '+';
         k += mark != '-';
         if (mark == ' ' && !is_near(&s, step, context)) {
-            hidden++;
+            if (between.n++ == 0)
+                between.first = text;
             continue;
         }
-        flush_hidden(&hidden, line, arg);
+        flush_hidden(&between, line, arg);
         line(arg, mark, text);
     }
-    flush_hidden(&hidden, line, arg);
+    flush_hidden(&between, line, arg);
     free(s.marks);
     free(a.items);
     free(b.items);

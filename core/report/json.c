@@ -57,6 +57,16 @@ static void add_change(tu_buf *out, const tu_change *c) {
     tu_buf_add_byte(out, '}');
 }
 
+static void add_changes(tu_buf *out, const char *key, const tu_change *changes, size_t n) {
+    tu_buf_addf(out, ",\"%s\":[", key);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            tu_buf_add_byte(out, ',');
+        add_change(out, &changes[i]);
+    }
+    tu_buf_add_byte(out, ']');
+}
+
 static void add_finding(tu_buf *out, const tu_finding *f) {
     tu_buf_add_byte(out, '{');
     add_text(out, "", "group", f->id.group);
@@ -69,13 +79,11 @@ static void add_finding(tu_buf *out, const tu_finding *f) {
     add_text(out, ",", "reason", f->reason);
     add_text(out, ",", "onset", f->onset);
     add_text(out, ",", "file", f->file);
-    tu_buf_addf(out, ",\"line\":%u,\"changes\":[", f->line);
-    for (size_t i = 0; i < f->change_count; i++) {
-        if (i > 0)
-            tu_buf_add_byte(out, ',');
-        add_change(out, &f->changes[i]);
-    }
-    tu_buf_add_c(out, "]}");
+    tu_buf_addf(out, ",\"line\":%u", f->line);
+    add_changes(out, "changes", f->changes, f->change_count);
+    if (f->quiet_count > 0)
+        add_changes(out, "quiet", f->quiet, f->quiet_count);
+    tu_buf_add_byte(out, '}');
 }
 
 void tu_report_finding_json(tu_buf *out, const tu_finding *f) {

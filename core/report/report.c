@@ -2,11 +2,23 @@
  * report/report.c: which writer writes, what is counted, and what the program's exit code says.
  */
 #include "report/report.h"
+#include "base/str.h"
 #include "report/show.h"
 
-static void (*const writers[])(const tu_report *r, const tu_report_options *o, tu_buf *out) = {
-    [TU_REPORT_TEXT] = tu_report_write_text,
-    [TU_REPORT_JSON] = tu_report_write_json,
+static const struct {
+    const char *name; /* as --output takes it */
+    tu_report_writer *write;
+} formats[TU_REPORT_FORMAT_COUNT] = {
+    [TU_REPORT_TEXT] = {"text", tu_report_write_text},
+    [TU_REPORT_TABLE] = {"table", tu_report_write_text},
+    [TU_REPORT_JSON] = {"json", tu_report_write_json},
+    [TU_REPORT_JUNIT] = {"junit", tu_report_write_junit},
+    [TU_REPORT_SARIF] = {"sarif", tu_report_write_sarif},
+    [TU_REPORT_MARKDOWN] = {"markdown", tu_report_write_markdown},
+    [TU_REPORT_MARKDOWN_SUMMARY] = {"markdown-summary", tu_report_write_markdown},
+    [TU_REPORT_MARKDOWN_GITLAB] = {"markdown-gitlab", tu_report_write_markdown},
+    [TU_REPORT_GITHUB] = {"github", tu_report_write_github},
+    [TU_REPORT_GITLAB] = {"gitlab", tu_report_write_gitlab},
 };
 
 double tu_coverage_percent(size_t managed, size_t unmanaged) {
@@ -14,8 +26,22 @@ double tu_coverage_percent(size_t managed, size_t unmanaged) {
     return all ? (double)(managed * 1000 / all) / 10 : 100;
 }
 
+const char *tu_report_format_name(tu_report_format f) {
+    return formats[f].name;
+}
+
+bool tu_report_format_parse(tu_str s, tu_report_format *ret) {
+    for (size_t i = 0; i < TU_REPORT_FORMAT_COUNT; i++) {
+        if (tu_str_is(s, formats[i].name)) {
+            *ret = (tu_report_format)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 void tu_report_write(const tu_report *r, const tu_report_options *o, tu_buf *out) {
-    writers[o->format](r, o, out);
+    formats[o->format].write(r, o, out);
 }
 
 bool tu_report_is_quiet(const tu_finding *f) {
@@ -30,9 +56,7 @@ void tu_report_count(const tu_report *r, size_t ret[TU_VERDICT_COUNT]) {
     }
 }
 
-/* An object that is being deleted is drift when a manifest wants it; without one, its end is what
- * is desired. */
-static bool is_drift(const tu_finding *f) {
+bool tu_report_is_drift(const tu_finding *f) {
     return tu_verdict_is_drift(f->verdict) ||
            (f->verdict == TU_VERDICT_TERMINATING && f->file.n > 0);
 }
@@ -42,7 +66,7 @@ int tu_report_exit_code(const tu_report *r) {
     for (size_t i = 0; i < r->rule_count; i++) {
         const tu_rule_report *rule = &r->rules[i];
         for (size_t k = 0; k < rule->finding_count; k++) {
-            drift += is_drift(rule->findings[k]);
+            drift += tu_report_is_drift(rule->findings[k]);
             bool unknown = rule->findings[k]->verdict == TU_VERDICT_UNKNOWN;
             undetermined += unknown;
             determined += !unknown;

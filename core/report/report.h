@@ -1,7 +1,13 @@
 /*
- * report/report.h: findings as text for people and JSON for programs (DESIGN section 14).
+ * report/report.h: findings for people (text, Markdown) and for programs (JSON, JUnit, SARIF, what
+ * GitHub and GitLab read); DESIGN section 14.
  *
- * To add a format: one file with a writer, one line in the table of report.c.
+ * Every writer is a function of the report and its options alone: the same report gives the same
+ * bytes, in the order of the findings. None prints a sealed value, and what comes from outside goes
+ * through show.h before it goes through the format's own escaping, so that it can't leave its place.
+ *
+ * To add a format: a value here, one file with a writer, one line in the table of report.c (its name
+ * is the choice of --output), a row in the README, golden files in tests/unit/data/report.
  */
 #ifndef TU_REPORT_REPORT_H
 #define TU_REPORT_REPORT_H
@@ -36,6 +42,9 @@ typedef struct tu_rule_report {
     tu_str notes[8]; /* things worth knowing: "no namespace given: default used" */
     size_t note_count;
     tu_coverage coverage;
+    tu_str root; /* where the source's root lies for whoever reads the report ("manifests"): put
+                    before the findings' files in formats that link to them. Empty: files are
+                    as they are */
 } tu_rule_report;
 
 typedef struct tu_report {
@@ -45,13 +54,31 @@ typedef struct tu_report {
     size_t rule_count;
 } tu_report;
 
-typedef enum { TU_REPORT_TEXT, TU_REPORT_JSON } tu_report_format;
+typedef enum {
+    TU_REPORT_TEXT,
+    TU_REPORT_TABLE, /* text, one line an object */
+    TU_REPORT_JSON,
+    TU_REPORT_JUNIT,
+    TU_REPORT_SARIF,
+    TU_REPORT_MARKDOWN,         /* fits a GitHub comment: 65,536 characters */
+    TU_REPORT_MARKDOWN_SUMMARY, /* fits a GitHub job summary: 1 MiB */
+    TU_REPORT_MARKDOWN_GITLAB,  /* fits a GitLab note: 1,000,000 characters */
+    TU_REPORT_GITHUB,           /* workflow commands: annotations */
+    TU_REPORT_GITLAB,           /* Code Quality */
+    TU_REPORT_FORMAT_COUNT
+} tu_report_format;
+const char *tu_report_format_name(tu_report_format f); /* "text", "markdown-summary" ... */
+bool tu_report_format_parse(tu_str s, tu_report_format *ret);
+
 typedef struct tu_report_options {
     tu_report_format format;
-    bool all;  /* objects in sync too */
-    bool diff; /* each change in full, as a diff */
+    bool all;  /* objects in sync and quiet additions too, and no limit on how many are listed */
+    bool diff; /* text: each change in full, as a diff */
     bool color;
-    size_t width; /* of the terminal; 0: don't cut */
+    size_t width;         /* of the terminal; 0: don't cut */
+    tu_str fallback_file; /* what formats that need a file name where a finding has none; "": "." */
+    int64_t now_ms;       /* what "3h ago" is counted to; 0: when the report was
+                       finished (of a single finding: left out) */
 } tu_report_options;
 
 void tu_report_write(const tu_report *r, const tu_report_options *o, tu_buf *out);
@@ -64,6 +91,9 @@ void tu_report_write(const tu_report *r, const tu_report_options *o, tu_buf *out
  * as in sync.
  */
 int tu_report_exit_code(const tu_report *r);
+/* Does the finding count as drift? Also an object that is being deleted, when a manifest wants it;
+ * without one, its end is what is desired. */
+bool tu_report_is_drift(const tu_finding *f);
 /* One finding as the element of "objects", compact JSON: what alerts and the store hold, too.
  * Control characters and marks that turn the direction of text are escaped, so that it can be shown
  * on a terminal. */

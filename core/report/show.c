@@ -1,10 +1,13 @@
 /*
- * report/show.c: safe text, columns, colours, and values as people read them.
+ * report/show.c: safe text, columns, colours.
+ *
+ * What is unsafe: whatever a terminal obeys instead of showing it, whatever hides or turns text, and
+ * what the log of a CI system takes for a command: "::" at the beginning of a line (GitHub), "##["
+ * and "##vso[" anywhere in it (GitHub's old form, Azure Pipelines).
  */
 #include "report/show.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "value/json.h"
 
 /* --- characters ------------------------------------------------------------------------------- */
 
@@ -13,11 +16,12 @@ typedef struct range {
 } range;
 
 /* What may turn, hide or command text: C0, C1, direction marks (Unicode Technical Report 36),
- * invisible and tag characters. */
+ * invisible and tag characters, blanks that look like a space and are none. */
 static const range unsafe_ranges[] = {
-    {0x00, 0x1f},     {0x7f, 0x9f},     {0xad, 0xad},       {0x61c, 0x61c},
-    {0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e},   {0x2060, 0x206f},
-    {0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff},
+    {0x00, 0x1f},     {0x7f, 0xa0},     {0xad, 0xad},     {0x34f, 0x34f},   {0x61c, 0x61c},
+    {0x115f, 0x1160}, {0x1680, 0x1680}, {0x17b4, 0x17b5}, {0x180b, 0x180f}, {0x2000, 0x200f},
+    {0x2028, 0x202f}, {0x205f, 0x206f}, {0x2800, 0x2800}, {0x3164, 0x3164}, {0xfeff, 0xfeff},
+    {0xffa0, 0xffa0}, {0xfff0, 0xfffb}, {0xfffe, 0xffff}, {0xe000, 0xf8ff}, {0xe0000, 0x10ffff},
 };
 /* Wide ones after Unicode's EastAsianWidth.txt, by block. */
 static const range wide_ranges[] = {
@@ -70,16 +74,24 @@ static void add_escaped(tu_buf *out, uint32_t c) {
         tu_buf_addf(out, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
 }
 
+/* Does s[at], a '[', end "##[" or "##word["? */
+static bool ends_command(tu_str s, size_t at) {
+    while (at > 0 && s.p[at - 1] >= 'a' && s.p[at - 1] <= 'z')
+        at--;
+    return at >= 2 && s.p[at - 1] == '#' && s.p[at - 2] == '#';
+}
+
 void tu_show_safe(tu_buf *out, tu_str s) {
     size_t plain = 0;
     for (size_t i = 0; i < s.n;) {
-        if (s.p[i] >= 0x20 && s.p[i] < 0x7f) { /* nearly everything */
+        if (s.p[i] >= 0x20 && s.p[i] < 0x7f && s.p[i] != '[') { /* nearly everything */
             i++;
             continue;
         }
         uint32_t c = 0;
         size_t n = decode((tu_str){s.p + i, s.n - i}, &c);
-        if (n > 0 && !IN(c, unsafe_ranges)) {
+        bool safe = n > 0 && (c == '[' ? !ends_command(s, i) : !IN(c, unsafe_ranges));
+        if (safe) {
             i += n;
             continue;
         }
@@ -94,6 +106,49 @@ void tu_show_safe(tu_buf *out, tu_str s) {
     }
     if (s.n > plain)
         tu_buf_add(out, (tu_str){s.p + plain, s.n - plain});
+}
+
+/* One visible character for each that has none; "<U+202E>" for what has no picture. */
+static void add_picture(tu_buf *out, uint32_t c) {
+    if (c == '\t')
+        tu_buf_add_c(out, "→");
+    else if (c < 0x20)
+        tu_buf_addf(out, "\xe2\x90%c", (char)(0x80 + c)); /* U+2400: control pictures */
+    else if (c == 0x7f)
+        tu_buf_add_c(out, "␡");
+    else
+        tu_buf_addf(out, "<U+%04X>", c);
+}
+
+bool tu_show_text_line(tu_buf *out, tu_str s) {
+    size_t end = s.n, begin = 0, marks = 0;
+    while (end > 0 && (s.p[end - 1] == ' ' || s.p[end - 1] == '\r'))
+        end--;
+    while (begin < s.n && (s.p[begin] == ' ' || s.p[begin] == '\t'))
+        begin++;
+    if (s.n - begin >= 2 && s.p[begin] == ':' && s.p[begin + 1] == ':') { /* no command to a log */
+        tu_buf_add(out, (tu_str){s.p, begin});
+        tu_buf_add_byte(out, '\\');
+    } else {
+        begin = 0;
+    }
+    for (size_t i = begin; i < s.n;) {
+        uint32_t c = 0;
+        size_t n = decode((tu_str){s.p + i, s.n - i}, &c);
+        if (n == 0)
+            tu_buf_add_c(out, "\xef\xbf\xbd");
+        else if (c == '[' && ends_command(s, i))
+            tu_buf_add_c(out, "<U+005B>");
+        else if (c == ' ' && i >= end)
+            tu_buf_add_c(out, "·");
+        else if (IN(c, unsafe_ranges))
+            add_picture(out, c);
+        else
+            tu_buf_add(out, (tu_str){s.p + i, n});
+        marks += n == 0 || (c == ' ' && i >= end) || IN(c, unsafe_ranges);
+        i += n > 0 ? n : 1;
+    }
+    return marks > 0;
 }
 
 /* --- columns and colours ---------------------------------------------------------------------- */
@@ -131,8 +186,7 @@ size_t tu_show_columns(tu_str s) {
     return total;
 }
 
-/* How many bytes of s fit into width columns. */
-static size_t fit(tu_str s, size_t width) {
+size_t tu_show_fit(tu_str s, size_t width) {
     size_t i = 0, total = 0, columns;
     while (i < s.n) {
         size_t n = step((tu_str){s.p + i, s.n - i}, &columns);
@@ -145,8 +199,16 @@ static size_t fit(tu_str s, size_t width) {
 }
 
 void tu_show_line(tu_buf *out, tu_str line, size_t width) {
+    size_t blanks = 0;
+    while (blanks < line.n && line.p[blanks] == ' ')
+        blanks++;
+    if (tu_str_starts((tu_str){line.p + blanks, line.n - blanks}, "::")) { /* see the top */
+        tu_buf_add(out, (tu_str){line.p, blanks});
+        tu_buf_add_byte(out, '\\');
+        line = (tu_str){line.p + blanks, line.n - blanks};
+    }
     if (width > 0 && tu_show_columns(line) > width) {
-        tu_buf_add(out, (tu_str){line.p, fit(line, width - 1)});
+        tu_buf_add(out, (tu_str){line.p, tu_show_fit(line, width - 1)});
         tu_buf_add_c(out, "…");
         if (memchr(line.p, '\x1b', line.n))
             tu_buf_add_c(out, "\x1b[0m");
@@ -156,6 +218,31 @@ void tu_show_line(tu_buf *out, tu_str line, size_t width) {
         tu_buf_add(out, line);
     }
     tu_buf_add_byte(out, '\n');
+}
+
+void tu_show_cut(tu_buf *out, tu_str safe, size_t width) {
+    size_t columns = tu_show_columns(safe);
+    if (columns <= width) {
+        tu_buf_add(out, safe);
+    } else if (width > 0) {
+        tu_buf_add(out, (tu_str){safe.p, tu_show_fit(safe, width - 1)});
+        tu_buf_add_c(out, "…");
+    }
+}
+
+void tu_show_cut_front(tu_buf *out, tu_str safe, size_t width) {
+    size_t columns = tu_show_columns(safe), i = 0, taken;
+    if (columns <= width) {
+        tu_buf_add(out, safe);
+        return;
+    }
+    while (i < safe.n && columns + 1 > width) {
+        i += step((tu_str){safe.p + i, safe.n - i}, &taken);
+        columns -= taken;
+    }
+    if (width > 0)
+        tu_buf_add_c(out, "…");
+    tu_buf_add(out, (tu_str){safe.p + i, safe.n - i});
 }
 
 void tu_show_pad(tu_buf *line, size_t begin, size_t width, size_t least) {
@@ -177,176 +264,4 @@ void tu_show_paint(tu_buf *line, bool color, tu_paint paint, tu_str safe) {
     tu_buf_add_c(line, codes[paint]);
     tu_buf_add(line, safe);
     tu_buf_add_c(line, "\x1b[0m");
-}
-
-/* --- values ----------------------------------------------------------------------------------- */
-
-void tu_show_value(tu_buf *out, const tu_value *v, size_t limit) {
-    if (!v) {
-        tu_buf_add_c(out, "(nothing)");
-        return;
-    }
-    if (tu_value_is(v, TU_SEALED)) {
-        tu_buf_add_c(out, "<sealed>");
-        return;
-    }
-    tu_buf json = TU_BUF_INIT(out->max), safe = TU_BUF_INIT(out->max);
-    tu_json_write(&json, v, 0);
-    tu_show_safe(&safe, tu_buf_str(&json));
-    tu_str text = tu_buf_str(&safe);
-    if (limit > 0 && tu_show_columns(text) > limit) {
-        tu_buf_add(out, (tu_str){text.p, fit(text, limit - 1)});
-        tu_buf_add_c(out, "…");
-    } else {
-        tu_buf_add(out, text);
-    }
-    tu_buf_done(&json);
-    tu_buf_done(&safe);
-}
-
-/* May it stand without quotes and still be read as this string? */
-static bool is_plain(tu_str s) {
-    static const char *const other_types[] = {"true", "false", "null", "yes", "no",
-                                              "on",   "off",   "y",    "n"};
-    if (s.n == 0 || s.n > 200)
-        return false;
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i], next = i + 1 < s.n ? s.p[i + 1] : ' ';
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '/';
-        bool inner = (c >= '0' && c <= '9') || (c != '\0' && strchr(".-+=@", c)) ||
-                     ((c == ':' || c == ' ') && next != ' ' && next != '#');
-        if (!letter && (i == 0 || !inner))
-            return false;
-    }
-    for (size_t i = 0; i < sizeof other_types / sizeof *other_types; i++) {
-        if (s.n == strlen(other_types[i]) && strncasecmp(s.p, other_types[i], s.n) == 0)
-            return false;
-    }
-    return true;
-}
-
-static bool has_lines(const tu_value *v) {
-    return tu_value_is(v, TU_STRING) && v->string.n > 0 && memchr(v->string.p, '\n', v->string.n);
-}
-
-static void indent_by(tu_buf *out, size_t n) {
-    while (n-- > 0)
-        tu_buf_add_byte(out, ' ');
-}
-
-static void add_lines(tu_buf *out, tu_str s, size_t indent) {
-    for (size_t begin = 0; begin < s.n;) {
-        const char *end = memchr(s.p + begin, '\n', s.n - begin);
-        size_t n = end ? (size_t)(end - s.p) - begin : s.n - begin;
-        indent_by(out, n > 0 ? indent : 0);
-        tu_show_safe(out, (tu_str){s.p + begin, n});
-        tu_buf_add_byte(out, '\n');
-        begin += n + 1;
-    }
-}
-
-static void add_key(tu_buf *out, tu_str key) {
-    if (is_plain(key)) {
-        tu_buf_add(out, key);
-    } else {
-        tu_buf quoted = TU_BUF_INIT(out->max);
-        tu_buf_add_json_string(&quoted, key);
-        tu_show_safe(out, tu_buf_str(&quoted));
-        tu_buf_done(&quoted);
-    }
-    tu_buf_add_byte(out, ':');
-}
-
-static void add_block(tu_buf *out, const tu_value *v, size_t indent);
-
-/* What follows "key:" or "-": a scalar on the same line, everything else below. first_inline: a map
- * begins beside the "-". */
-static void add_member_value(tu_buf *out, const tu_value *v, size_t indent) {
-    if (tu_value_count(v) > 0) {
-        tu_buf_add_byte(out, '\n');
-        add_block(out, v, indent);
-    } else if (has_lines(v)) {
-        tu_buf_add_c(out, v->string.p[v->string.n - 1] == '\n' ? " |\n" : " |-\n");
-        add_lines(out, v->string, indent);
-    } else {
-        tu_buf_add_byte(out, ' ');
-        if (tu_value_is(v, TU_STRING) && is_plain(v->string))
-            tu_buf_add(out, v->string);
-        else
-            tu_show_value(out, v, 0);
-        tu_buf_add_byte(out, '\n');
-    }
-}
-
-static void add_block(tu_buf *out, const tu_value *v, size_t indent) {
-    for (size_t i = 0; tu_value_is(v, TU_MAP) && i < v->map.n; i++) {
-        indent_by(out, indent);
-        add_key(out, v->map.members[i].key);
-        add_member_value(out, &v->map.members[i].value, indent + 2);
-    }
-    for (size_t i = 0; tu_value_is(v, TU_LIST) && i < v->list.n; i++) {
-        const tu_value *item = &v->list.items[i];
-        indent_by(out, indent);
-        tu_buf_add_byte(out, '-');
-        if (tu_value_is(item, TU_MAP) && item->map.n > 0) { /* the first member beside the dash */
-            tu_buf_add_byte(out, ' ');
-            add_key(out, item->map.members[0].key);
-            add_member_value(out, &item->map.members[0].value, indent + 4);
-            tu_value rest = *item;
-            rest.map.members++;
-            rest.map.n--;
-            add_block(out, &rest, indent + 2);
-        } else {
-            add_member_value(out, item, indent + 2);
-        }
-    }
-}
-
-static void order_members(tu_arena *a, tu_value *v, const tu_value *like, tu_member *ordered) {
-    const tu_member *members = v->map.members;
-    uint32_t n = 0;
-    for (uint32_t i = 0; tu_value_is(like, TU_MAP) && i < like->map.n; i++)
-        for (uint32_t k = 0; k < v->map.n; k++)
-            if (tu_str_eq(members[k].key, like->map.members[i].key))
-                ordered[n++] = members[k];
-    for (uint32_t k = 0; k < v->map.n; k++)
-        if (!tu_value_is(like, TU_MAP) || !tu_value_get_str(like, members[k].key))
-            ordered[n++] = members[k];
-    for (uint32_t i = 0; i < n; i++)
-        ordered[i].value =
-            *tu_show_in_order_of(a, &ordered[i].value, tu_value_get_str(like, ordered[i].key));
-    v->map.members = ordered;
-}
-
-const tu_value *tu_show_in_order_of(tu_arena *a, const tu_value *v, const tu_value *like) {
-    if (!like || tu_value_count(v) == 0)
-        return v;
-    tu_value *copy = tu_arena_alloc(a, sizeof *copy);
-    void *room = tu_arena_alloc(
-        a, tu_value_count(v) * (tu_value_is(v, TU_MAP) ? sizeof(tu_member) : sizeof(tu_value)));
-    if (!copy || !room)
-        return v;
-    *copy = *v;
-    if (tu_value_is(v, TU_MAP)) {
-        order_members(a, copy, like, room);
-        return copy;
-    }
-    tu_value *items = room;
-    for (uint32_t i = 0; i < v->list.n; i++)
-        items[i] = *tu_show_in_order_of(a, &v->list.items[i], tu_value_at(like, i));
-    copy->list.items = items;
-    return copy;
-}
-
-void tu_show_block(tu_buf *out, const tu_value *v) {
-    if (!v)
-        return;
-    if (tu_value_count(v) > 0) {
-        add_block(out, v, 0);
-    } else if (has_lines(v)) {
-        add_lines(out, v->string, 0);
-    } else {
-        tu_show_value(out, v, 0);
-        tu_buf_add_byte(out, '\n');
-    }
 }
