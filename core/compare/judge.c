@@ -150,6 +150,8 @@ static void judge_leaf(tu_bench *b, spot at, const tu_step *place) {
 
 /* null clears atomics, asks for a scalar's default, and does nothing to what is granular. */
 static void judge_null(tu_bench *b, spot at, const tu_step *place) {
+    if (at.type->no_null && !b->in->predicted)
+        note_doubt(b, place, at.desired, at.live);
     if (!is_there(at.live) && !is_there(at.predicted))
         return;
     if (tu_is_granular(at.type, at.live))
@@ -246,7 +248,10 @@ static bool walk_item(tu_bench *b, spot list, const tu_item_index *live,
         report(b, &step, TU_CHANGE_DUPLICATE, item, live_item);
     spot child = {.type = tu_type_items(list.type), .desired = item, .live = live_item};
     child.predicted = foreseen >= 0 ? &list.predicted->list.items[foreseen] : NULL;
-    walk_members(b, child, &step);
+    if (child.type->atomic)
+        judge_leaf(b, child, &step);
+    else
+        walk_members(b, child, &step);
     *ret = (position){.wanted = b->in->predicted ? foreseen : i, .live = there};
     return true;
 }

@@ -147,6 +147,7 @@ static tu_rc read_type(reader *r, const tu_value *type, tu_schema_type *t) {
     t->semantic = (tu_semantic)word;
     t->atomic = tu_value_boolean(tu_value_get(type, "atomic"), false);
     t->closed = tu_value_boolean(tu_value_get(type, "closed"), false);
+    t->no_null = !tu_value_boolean(tu_value_get(type, "null"), true);
     if (t->type == TU_TYPE_MAP) {
         t->defaults = tu_value_get(type, "defaults");
         if (t->defaults && t->defaults->type != TU_MAP)

@@ -39,6 +39,7 @@ struct tu_schema_type {
     tu_list_type list;
     bool atomic;             /* map: replaced whole */
     bool closed;             /* map: undeclared members are an error */
+    bool no_null;            /* the target may refuse null here, where others take it for nothing */
     tu_schema_field *fields; /* sorted by name */
     size_t field_count;
     const tu_schema_type *values, *items; /* NULL: none, untyped */

@@ -244,7 +244,9 @@ static tu_rc make_list(maker *m, const tu_schema_type *t, const tu_value *list,
             child->value = make_key(m, t, item);
             if (!child->value)
                 return tu_error_memory(m->error);
-            tu_rc rc = make_map(m, tu_type_items(t), item, &step, child);
+            /* an item that is atomic itself is owned whole */
+            tu_rc rc = tu_type_items(t)->atomic ? TU_OK
+                                                : make_map(m, tu_type_items(t), item, &step, child);
             if (rc)
                 return rc;
         }

@@ -149,7 +149,8 @@ static void check_duplicates(checker *c, const tu_schema_type *t, const tu_value
                               .kind = keyed ? TU_STEP_KEY : TU_STEP_VALUE,
                               .value = entries[i].item,
                               .list = keyed ? t : NULL};
-        complain(c, &step, entries[i].item->line, text);
+        tu_error *e = complain(c, &step, entries[i].item->line, text);
+        tu_error_code(&e, "duplicate");
     }
 }
 

@@ -111,6 +111,8 @@ static tu_rc shape_problems(loader *l, const tu_object_id *id, tu_str file,
         const tu_error *e = errors->items[i];
         if (i)
             tu_buf_addf(&reason, "; line %lld: ", (long long)e->line);
+        else if (e->code)
+            tu_buf_addf(&reason, "%s: ", e->code);
         tu_buf_add_c(&reason, e->message);
         if (e->hint)
             tu_buf_addf(&reason, " (%s)", e->hint);

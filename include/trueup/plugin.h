@@ -266,6 +266,7 @@ typedef struct tu_renderer {
  *   {"type":"string","semantic":"quantity"|"instant"|"microtime"|"duration"|"base64"|"int-or-string"}
  *        semantic is absent for plain text. int-or-string and quantity admit numbers too.
  *   {"type":"integer"} {"type":"number"} {"type":"boolean"}
+ *        any of these with "null":false: the target may refuse null there; otherwise null is as good as nothing
  *   {"type":"any"}   untyped: maps are granular, lists atomic, scalars compared as JSON
  */
 typedef struct tu_target {

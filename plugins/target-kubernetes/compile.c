@@ -131,6 +131,14 @@ static bool map_atomic(const cJSON *schema) {
     return strcmp(kube_member_string(schema, "x-kubernetes-map-type"), "atomic") == 0;
 }
 
+/* Custom resources refuse null where it isn't allowed and no default takes its place; built-in kinds
+ * take it for nothing. */
+static const char *null_word(const cJSON *schema, place p) {
+    bool allowed =
+        p.builtin || kube_member_true(schema, "nullable") || member(schema, "default") != NULL;
+    return allowed ? "" : ",\"null\":false";
+}
+
 /* What the server fills in for absent members: schemas of custom resources say it truly. */
 static void compile_defaults(const cJSON *properties, kube_text *t) {
     const cJSON *field;
@@ -187,7 +195,7 @@ static void compile_map(compiler *c, const cJSON *schema, place p, bool atomic, 
         kube_text_string(t, "]");
     if (!p.builtin)
         compile_defaults(properties, t);
-    kube_text_string(t, "}");
+    kube_text_print(t, "%s}", null_word(schema, p));
 }
 
 /* The property of a list's item, for the default of a key. */
@@ -248,7 +256,13 @@ static void compile_list(compiler *c, const cJSON *schema, place p, kube_text *t
         compile_keys(c, items, keys, n, p.builtin, t);
     else
         kube_text_print(t, ",\"list\":\"%s\"", strcmp(type, "set") == 0 ? "set" : "atomic");
-    kube_text_string(t, "}");
+    kube_text_print(t, "%s}", null_word(schema, p));
+}
+
+static size_t leaf_type(compiler *c, const cJSON *schema, place p, const char *members) {
+    char text[256];
+    snprintf(text, sizeof(text), "{%s%s}", members, null_word(schema, p));
+    return type_inline(c, text);
 }
 
 static size_t compile_leaf(compiler *c, const cJSON *schema, place p) {
@@ -256,17 +270,18 @@ static size_t compile_leaf(compiler *c, const cJSON *schema, place p) {
                *format = kube_member_string(schema, "format");
     if (kube_member_true(schema, "x-kubernetes-int-or-string") ||
         strcmp(format, "int-or-string") == 0)
-        return type_inline(c, "{\"type\":\"string\",\"semantic\":\"int-or-string\"}");
+        return leaf_type(c, schema, p, "\"type\":\"string\",\"semantic\":\"int-or-string\"");
     if (strcmp(type, "string") == 0)
-        return type_inline(c, p.builtin && strcmp(format, "byte") == 0
-                                  ? "{\"type\":\"string\",\"semantic\":\"base64\"}"
-                                  : "{\"type\":\"string\"}");
+        return leaf_type(c, schema, p,
+                         p.builtin && strcmp(format, "byte") == 0
+                             ? "\"type\":\"string\",\"semantic\":\"base64\""
+                             : "\"type\":\"string\"");
     if (strcmp(type, "integer") == 0)
-        return type_inline(c, "{\"type\":\"integer\"}");
+        return leaf_type(c, schema, p, "\"type\":\"integer\"");
     if (strcmp(type, "number") == 0)
-        return type_inline(c, "{\"type\":\"number\"}");
+        return leaf_type(c, schema, p, "\"type\":\"number\"");
     if (strcmp(type, "boolean") == 0)
-        return type_inline(c, "{\"type\":\"boolean\"}");
+        return leaf_type(c, schema, p, "\"type\":\"boolean\"");
     return type_inline(c, "{\"type\":\"any\"}");
 }
 
