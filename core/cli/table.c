@@ -191,6 +191,21 @@ const tu_command tu_commands[] = {
      1,
      NULL,
      tu_command_config_show},
+    {"rules test",
+     "[FILE|FOLDER...]",
+     "run the cases written beside rules, offline",
+     "Runs every document of kind RuleTest of the configuration, or of the files and folders given "
+     "(folders with all below\n"
+     "them). Nothing is contacted. -v lists what passed, too.\n"
+     "\n"
+     "Exit codes: 0 all passed, 1 a case failed, 2 usage or configuration.\n",
+     {{"trueup rules test", "the cases of ./trueup.yaml or ./trueup.d"},
+      {"trueup rules test /usr/share/trueup/rules", "those of the installed packs"}},
+     0,
+     0,
+     1000,
+     NULL,
+     tu_command_rules_test},
     {"completion",
      "bash|zsh|fish",
      "completions for a shell",
