@@ -72,6 +72,8 @@ extern const tu_schema_type tu_type_untyped;
 
 /* Is the place itself, or one above it, ignored by the description? */
 bool tu_kind_ignores(const tu_kind *k, const tu_step *place);
+/* Is it the place itself? For a walk that doesn't enter what is ignored. */
+bool tu_kind_ignores_here(const tu_kind *k, const tu_step *place);
 /* Names that the server never tracks and that identify the object, so nothing compares them:
  * apiVersion, kind, metadata.name ... `up` is the step of the map that holds the member. */
 bool tu_is_identity(const tu_step *up, tu_str name);

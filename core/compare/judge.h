@@ -68,6 +68,8 @@ typedef struct tu_prepared {
 
 /* Normalises a manifest in place: strips what is never desired, folds write-only members (the description's), fills key defaults where the list key needs
  * them, and seals. The object and everything it points to must live as long as the result, in the arena. */
+tu_rc tu_normalise(tu_arena *a, tu_kind *kind, tu_value *manifest, tu_str file, tu_error **error);
+/* The same, and what judging needs beside the object: its set of fields and its hash. */
 tu_rc tu_prepare(tu_arena *a, tu_kind *kind, tu_value *manifest, const tu_object_id *id,
                  tu_str file, tu_prepared *ret, tu_error **error);
 

@@ -131,10 +131,7 @@ static tu_rc fill_keys(tu_arena *a, const tu_schema_type *t, tu_value *v, tu_err
     return rc;
 }
 
-tu_rc tu_prepare(tu_arena *a, tu_kind *kind, tu_value *manifest, const tu_object_id *id,
-                 tu_str file, tu_prepared *ret, tu_error **error) {
-    tu_prepared p = {
-        .id = *id, .object = manifest, .kind = kind, .file = file, .line = manifest->line};
+tu_rc tu_normalise(tu_arena *a, tu_kind *kind, tu_value *manifest, tu_str file, tu_error **error) {
     const char *name = tu_arena_printf(a, "%.*s", TU_P(file));
     if (!name)
         return tu_error_memory(error);
@@ -146,6 +143,14 @@ tu_rc tu_prepare(tu_arena *a, tu_kind *kind, tu_value *manifest, const tu_object
         rc = fill_keys(a, tu_kind_root(kind), manifest, error);
     if (!rc)
         rc = tu_kind_seal(kind, a, manifest, error);
+    return rc;
+}
+
+tu_rc tu_prepare(tu_arena *a, tu_kind *kind, tu_value *manifest, const tu_object_id *id,
+                 tu_str file, tu_prepared *ret, tu_error **error) {
+    tu_prepared p = {
+        .id = *id, .object = manifest, .kind = kind, .file = file, .line = manifest->line};
+    tu_rc rc = tu_normalise(a, kind, manifest, file, error);
     if (!rc)
         rc = tu_path_set_of(a, kind, manifest, &p.fields, error);
     if (rc)

@@ -223,6 +223,13 @@ const tu_path_set *tu_step_find(const tu_path_set *set, const tu_step *place) {
 
 /* ---- patterns -------------------------------------------------------------------------- */
 
+bool tu_kind_ignores_here(const tu_kind *k, const tu_step *place) {
+    for (size_t i = 0; i < k->ignored_count; i++)
+        if (tu_pattern_matches(&k->ignored[i], place))
+            return true;
+    return false;
+}
+
 bool tu_kind_ignores(const tu_kind *k, const tu_step *place) {
     for (size_t i = 0; i < k->ignored_count; i++) {
         const tu_pattern *p = &k->ignored[i];

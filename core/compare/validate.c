@@ -70,7 +70,7 @@ static void check_map(checker *c, const tu_schema_type *t, const tu_value *v,
         const tu_step step = {.up = place, .kind = TU_STEP_FIELD, .name = m->key};
         bool declared;
         const tu_schema_type *type = tu_type_field(t, m->key, &declared);
-        if (tu_kind_ignores(c->kind, &step))
+        if (tu_kind_ignores_here(c->kind, &step))
             continue;
         bool identity = tu_is_identity(place, m->key) || (!place && tu_str_is(m->key, "metadata"));
         if (!declared && t->closed && !t->values && !identity)
@@ -80,7 +80,7 @@ static void check_map(checker *c, const tu_schema_type *t, const tu_value *v,
     }
     for (size_t i = 0; i < t->required_count; i++) {
         const tu_step step = {.up = place, .kind = TU_STEP_FIELD, .name = t->required[i]};
-        if (!tu_value_get_str(v, t->required[i]) && !tu_kind_ignores(c->kind, &step))
+        if (!tu_value_get_str(v, t->required[i]) && !tu_kind_ignores_here(c->kind, &step))
             complain(c, &step, v->line, "required, but missing");
     }
 }

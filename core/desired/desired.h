@@ -47,13 +47,11 @@ typedef struct tu_desired_set {
     tu_arena arena;
     uint32_t references; /* atomic */
     tu_str rule, source, revision;
-    size_t n;              /* objects, sorted by id */
-    tu_prepared *unpacked; /* theirs; only for core/desired */
+    size_t n;                           /* objects, sorted by id */
+    struct tu_desired_objects *objects; /* theirs, see desired/set.h */
     tu_finding **problems; /* invalid and unknown ones: broken files, duplicates, unknown kinds */
     size_t problem_count;
     size_t skipped_files;
-    uint32_t *slots; /* hash index by id; entry + 1 */
-    size_t slot_count;
     tu_catalogue *catalogue;
 } tu_desired_set;
 

@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "desired/desired.h"
+#include "desired/set.h"
 #include "desired/tree.h"
 #include "value/json.h"
 #include "value/yaml.h"
@@ -25,7 +26,9 @@ typedef struct loader {
     tu_call_options call;
     tu_desired_set *set;
     tu_tree *tree;
-    size_t object_capacity, problem_capacity;
+    tu_arena document; /* of the document that is being taken; what is kept of it is copied */
+    tu_buf file;       /* the name of its file */
+    size_t problem_capacity;
     tu_error **error;
 } loader;
 
@@ -73,7 +76,7 @@ static int64_t column_of(const loader *l, tu_str file, size_t at) {
 
 static tu_rc set_namespace(loader *l, tu_value *manifest, const tu_catalogue_kind *kind,
                            tu_object_id *id) {
-    tu_arena *a = &l->set->arena;
+    tu_arena *a = &l->document;
     tu_value *metadata = (tu_value *)(uintptr_t)tu_value_get(manifest, "metadata");
     if (kind->any)
         return TU_OK;
@@ -125,23 +128,17 @@ static tu_rc shape_problems(loader *l, const tu_object_id *id, tu_str file,
 }
 
 static tu_rc add_object(loader *l, const tu_prepared *p) {
-    tu_desired_set *s = l->set;
-    if (s->n >= TU_LIMIT_OBJECTS)
+    if (l->set->n >= TU_LIMIT_OBJECTS)
         return tu_error_set(l->error, TU_EINVALID,
                             "more than %u objects in one rule (TU_LIMIT_OBJECTS)",
                             TU_LIMIT_OBJECTS);
-    if (s->n == l->object_capacity) {
-        l->object_capacity = l->object_capacity ? 2 * l->object_capacity : 64;
-        s->unpacked = tu_xrealloc(s->unpacked, l->object_capacity * sizeof *s->unpacked);
-    }
-    s->unpacked[s->n++] = *p;
-    return TU_OK;
+    return tu_desired_put(l->set, p, l->error);
 }
 
 /* Everything that can be wrong with one manifest ends as a problem; only memory and a target that
  * can't be asked stop the load. */
 static tu_rc take_manifest(loader *l, tu_value *m, tu_str file) {
-    tu_arena *a = &l->set->arena;
+    tu_arena *a = &l->document;
     tu_object_id id = tu_object_id_of(m);
     int64_t column = column_of(l, file, m->begin);
     if (!id.version.n || !id.kind.n)
@@ -192,14 +189,19 @@ static tu_rc take_manifest(loader *l, tu_value *m, tu_str file) {
     tu_errors_done(&errors);
     if (broken || rc != TU_OK)
         return rc;
-    tu_prepared prepared = {0};
-    rc = tu_prepare(a, description, m, &id, tu_str_c(path), &prepared, &why);
+    rc = tu_normalise(a, description, m, file, &why);
     if (rc == TU_EINVALID)
         return add_problem(l, TU_VERDICT_INVALID, &id, file, why && why->line ? why->line : m->line,
                            column, tu_error_text(why));
     if (rc != TU_OK)
         return tu_error_set(l->error, rc, "%s", tu_error_text(why));
-    prepared.column = (uint32_t)column;
+    const tu_prepared prepared = {.id = id,
+                                  .object = m,
+                                  .kind = description,
+                                  .hash = tu_value_hash(m),
+                                  .file = file,
+                                  .line = m->line,
+                                  .column = (uint32_t)column};
     return add_object(l, &prepared);
 }
 
@@ -248,7 +250,8 @@ static tu_rc parse_problem(loader *l, tu_str file, const tu_error *e) {
 static tu_rc take_json(loader *l, tu_str file, const char *name, tu_str text, bool *manifest) {
     tu_value *v = NULL;
     _cleanup_(tu_error_freep) tu_error *why = NULL;
-    tu_rc rc = tu_json_parse(&l->set->arena, text, TU_JSON_COPY, name, &v, NULL, &why);
+    tu_arena_reset(&l->document);
+    tu_rc rc = tu_json_parse(&l->document, text, 0, name, &v, NULL, &why);
     if (rc == TU_EINVALID) {
         *manifest = true;
         return parse_problem(l, file, why);
@@ -268,7 +271,8 @@ static tu_rc take_yaml(loader *l, tu_str file, const char *name, tu_str text, ui
                                "more documents in one file than TU_LIMIT_DOCUMENTS allows");
         tu_value *v = NULL;
         _cleanup_(tu_error_freep) tu_error *why = NULL;
-        tu_rc rc = tu_yaml_parse(&l->set->arena, part, TU_YAML_KUBERNETES, name, &v, &why);
+        tu_arena_reset(&l->document);
+        tu_rc rc = tu_yaml_parse(&l->document, part, TU_YAML_KUBERNETES, name, &v, &why);
         if (rc == TU_EINVALID) {
             *manifest = true;
             rc = parse_problem(l, file, why);
@@ -304,9 +308,9 @@ static tu_rc on_rendered(void *arg, uint32_t record, uint32_t index, const tu_va
     }
     if (record != TU_REC_DOCUMENT)
         return TU_OK;
-    char *name = tu_arena_printf(&l->set->arena, "%.*s", TU_P(file));
-    if (!name)
-        return tu_error_memory(l->error);
+    tu_buf_clear(&l->file);
+    tu_buf_add(&l->file, file);
+    const char *name = tu_buf_c(&l->file);
     bool manifest = false;
     tu_rc rc = tu_str_is(tu_value_get_string(meta, "format"), "json")
                    ? take_json(l, file, name, body, &manifest)
@@ -317,111 +321,39 @@ static tu_rc on_rendered(void *arg, uint32_t record, uint32_t index, const tu_va
 
 /* --- the set ---------------------------------------------------------------------------------- */
 
-static int by_id(const void *x, const void *y) {
-    const tu_prepared *a = x, *b = y;
-    int c = tu_str_compare(a->id.group, b->id.group);
-    c = c ? c : tu_str_compare(a->id.kind, b->id.kind);
-    c = c ? c : tu_str_compare(a->id.namespace_, b->id.namespace_);
-    c = c ? c : tu_str_compare(a->id.name, b->id.name);
-    c = c ? c : tu_str_compare(a->file, b->file);
-    return c ? c : (int)(a->line > b->line) - (int)(a->line < b->line);
-}
-
 /* The same object in several places: none of them can be right, so each is a problem that names the
  * next one's place. */
+static tu_rc add_duplicate(loader *l, size_t object, size_t other) {
+    const tu_finding f = tu_desired_finding(l->set, object, TU_VERDICT_INVALID),
+                     o = tu_desired_finding(l->set, other, TU_VERDICT_INVALID);
+    _cleanup_(tu_buf_done) tu_buf reason = TU_BUF_INIT(4 * TU_KIB);
+    tu_buf_addf(&reason, "duplicate: the same object also stands in %.*s:%u; remove one of them",
+                TU_P(o.file), o.line);
+    return add_problem(l, f.verdict, &f.id, f.file, f.line, f.column, tu_buf_c(&reason));
+}
+
 static tu_rc drop_duplicates(loader *l) {
     tu_desired_set *s = l->set;
     size_t kept = 0;
     for (size_t i = 0; i < s->n;) {
+        const tu_object_id id = tu_desired_id(s, i);
         size_t end = i + 1;
-        while (end < s->n && tu_object_id_equal(&s->unpacked[i].id, &s->unpacked[end].id))
-            end++;
-        if (end == i + 1) {
-            s->unpacked[kept++] = s->unpacked[i];
-        } else {
-            for (size_t j = i; j < end; j++) {
-                const tu_prepared *p = &s->unpacked[j],
-                                  *other = &s->unpacked[j + 1 < end ? j + 1 : i];
-                _cleanup_(tu_buf_done) tu_buf reason = TU_BUF_INIT(4 * TU_KIB);
-                tu_buf_addf(&reason,
-                            "duplicate: the same object also stands in %.*s:%u; remove one of them",
-                            TU_P(other->file), other->line);
-                tu_rc rc = add_problem(l, TU_VERDICT_INVALID, &p->id, p->file, p->line, p->column,
-                                       tu_buf_c(&reason));
-                if (rc != TU_OK)
-                    return rc;
-            }
+        for (; end < s->n; end++) {
+            const tu_object_id next = tu_desired_id(s, end);
+            if (!tu_object_id_equal(&id, &next))
+                break;
+        }
+        if (end == i + 1)
+            tu_desired_move(s, i, kept++);
+        for (size_t j = i; end > i + 1 && j < end; j++) {
+            tu_rc rc = add_duplicate(l, j, j + 1 < end ? j + 1 : i);
+            if (rc != TU_OK)
+                return rc;
         }
         i = end;
     }
     s->n = kept;
     return TU_OK;
-}
-
-static void build_index(tu_desired_set *s) {
-    s->slot_count = 16;
-    while (s->slot_count < 2 * s->n)
-        s->slot_count *= 2;
-    s->slots = tu_xcalloc(s->slot_count, sizeof *s->slots);
-    for (size_t i = 0; i < s->n; i++) {
-        size_t at = tu_object_id_hash(&s->unpacked[i].id) & (s->slot_count - 1);
-        while (s->slots[at])
-            at = (at + 1) & (s->slot_count - 1);
-        s->slots[at] = (uint32_t)i + 1;
-    }
-}
-
-size_t tu_desired_find(const tu_desired_set *s, const tu_object_id *id) {
-    if (!s->n)
-        return TU_DESIRED_NONE;
-    size_t at = tu_object_id_hash(id) & (s->slot_count - 1);
-    for (; s->slots[at]; at = (at + 1) & (s->slot_count - 1))
-        if (tu_object_id_equal(&s->unpacked[s->slots[at] - 1].id, id))
-            return s->slots[at] - 1;
-    return TU_DESIRED_NONE;
-}
-
-tu_object_id tu_desired_id(const tu_desired_set *s, size_t i) {
-    return s->unpacked[i].id;
-}
-
-uint64_t tu_desired_hash(const tu_desired_set *s, size_t i) {
-    return s->unpacked[i].hash;
-}
-
-tu_kind *tu_desired_kind(const tu_desired_set *s, size_t i) {
-    return s->unpacked[i].kind;
-}
-
-tu_finding tu_desired_finding(const tu_desired_set *s, size_t i, tu_verdict verdict) {
-    const tu_prepared *p = &s->unpacked[i];
-    return (tu_finding){
-        .id = p->id, .verdict = verdict, .file = p->file, .line = p->line, .column = p->column};
-}
-
-tu_rc tu_desired_open(const tu_desired_set *s, size_t i, tu_arena *a, tu_prepared *ret,
-                      tu_error **error) {
-    (void)a;
-    (void)error;
-    *ret = s->unpacked[i];
-    return TU_OK;
-}
-
-tu_desired_set *tu_desired_ref(tu_desired_set *s) {
-    if (s)
-        __atomic_add_fetch(&s->references, 1, __ATOMIC_RELAXED);
-    return s;
-}
-
-void tu_desired_unref(tu_desired_set *s) {
-    if (!s || __atomic_sub_fetch(&s->references, 1, __ATOMIC_ACQ_REL) > 0)
-        return;
-    free(s->unpacked);
-    free(s->problems);
-    free(s->slots);
-    tu_catalogue_unref(s->catalogue);
-    tu_arena_done(&s->arena);
-    free(s);
 }
 
 /* --- the whole way ---------------------------------------------------------------------------- */
@@ -503,11 +435,10 @@ static tu_rc render(loader *l) {
 }
 
 tu_rc tu_desired_load(const tu_desired_input *in, tu_desired_set **ret, tu_error **error) {
-    tu_desired_set *s = tu_xcalloc(1, sizeof *s);
-    s->references = 1;
-    tu_arena_init(&s->arena, 0);
-    s->catalogue = tu_catalogue_ref(in->catalogue);
+    tu_desired_set *s = tu_desired_new(in->catalogue);
     loader l = {.in = in, .set = s, .error = error};
+    tu_arena_init(&l.document, 0);
+    tu_buf_init(&l.file, TU_LIMIT_DOCUMENT_BYTES);
     l.call = (tu_call_options){.on_record = on_progress,
                                .arg = (void *)(uintptr_t)in,
                                .cancel = in->cancel,
@@ -525,16 +456,18 @@ tu_rc tu_desired_load(const tu_desired_input *in, tu_desired_set **ret, tu_error
         rc = tu_tree_fetch(in->source, s->revision, in->rule->path, &l.call, &l.tree, error);
     if (rc == TU_OK)
         rc = render(&l);
-    if (rc == TU_OK && s->n) {
-        qsort(s->unpacked, s->n, sizeof *s->unpacked, by_id);
+    if (rc == TU_OK) {
+        tu_desired_sort(s);
         rc = drop_duplicates(&l);
     }
     tu_tree_free(l.tree);
+    tu_arena_done(&l.document);
+    tu_buf_done(&l.file);
     if (rc != TU_OK) {
         tu_desired_unref(s);
         return rc;
     }
-    build_index(s);
+    tu_desired_index(s);
     *ret = s;
     return TU_OK;
 }
