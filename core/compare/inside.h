@@ -78,6 +78,9 @@ bool tu_kind_ignores_here(const tu_kind *k, const tu_step *place);
  * apiVersion, kind, metadata.name ... `up` is the step of the map that holds the member. */
 bool tu_is_identity(const tu_step *up, tu_str name);
 
+/* Base64 of nothing but blanks: somebody else is to fill it in. */
+bool tu_is_placeholder(const tu_value *v);
+
 /* ---- looking up members of large maps -------------------------------------------------- */
 
 /* Finds members of one map again and again. Remembers where the last one stood, since two maps

@@ -17,8 +17,8 @@
  * Belief. A local comparison can't know what the server does to a value by itself (leave out an
  * empty one, fill in a member of an atomic). Where a difference could be that (TU_WITHIN),
  * ownership decides: our own entry still holds the path, so nobody changed it: equal. Somebody who
- * edited the object holds it: changed. Otherwise equal, but suspect: a dry run would tell. Nothing
- * is called drift on suspicion.
+ * edited the object holds it, or our entry lost it and nothing is there: changed. Otherwise equal,
+ * but suspect: a dry run would tell. Nothing is called drift on suspicion.
  *
  * Whose hand a change shows is attribute.c; what all of it amounts to is verdict.c.
  *
@@ -107,7 +107,9 @@ static void doubt(tu_bench *b, const tu_step *place, const tu_value *desired,
     if (held && held->member)
         return;
     const tu_manager_entry *other = live ? tu_other_at(&b->ownership, place) : NULL;
-    if (other && !tu_is_applier(b, other))
+    /* What the target leaves out, our entry still holds; what somebody removed, it lost. */
+    bool lost = b->ours && !live;
+    if (lost || (other && !tu_is_applier(b, other)))
         report_difference(b, place, desired, live);
     else if (!b->in->predicted)
         note_doubt(b, place, desired, live);

@@ -67,11 +67,16 @@ const tu_schema_type *tu_type_items(const tu_schema_type *t);
 
 /* Seals every sensitive value of the object in place (value/value.h). Must run before anything is printed, hashed or stored. */
 tu_rc tu_kind_seal(const tu_kind *k, tu_arena *a, tu_value *object, tu_error **error);
-/* Removes what is never desired (the description's "ignored") from a manifest. */
+/* Removes what is never desired from a manifest: the description's "ignored", "omitted" and
+ * "placeholders", and what generators write and no schema knows (strip.c). */
 void tu_kind_strip(const tu_kind *k, tu_value *object);
 /* Checks the manifest against the types: unknown members of closed maps, wrong types, missing required members, duplicate keys in keyed
  * lists, bad base64. Every mistake is one error at its line. */
 void tu_kind_validate(const tu_kind *k, const tu_value *object, const char *file,
                       tu_errors *errors);
+
+/* What of a manifest has no effect, or is going to be left out by tu_kind_strip(): remarks for people,
+ * as errors with a line and a stable code (lint.c). Before stripping. */
+void tu_kind_lint(const tu_kind *k, const tu_value *manifest, const char *file, tu_errors *remarks);
 
 #endif

@@ -1,6 +1,5 @@
 /*
- * compare/seal.c: what a description says about single values: which are sealed, which are never
- * desired.
+ * compare/seal.c: seals what a description calls sensitive.
  *
  * Sealing must leave nothing readable, whatever shape the object has. So a pattern also seals
  *   - everything below the place that it names: a map where a string was expected,
@@ -100,37 +99,4 @@ tu_rc tu_kind_seal(const tu_kind *k, tu_arena *a, tu_value *object, tu_error **e
     for (size_t i = 0; !rc && i < k->sensitive_count; i++)
         rc = seal_along(&s, &k->sensitive[i], 0, root, object);
     return rc;
-}
-
-/* ---- stripping ------------------------------------------------------------------------- */
-
-static void strip_along(const tu_pattern *p, size_t at, tu_value *v) {
-    tu_str step = p->steps[at];
-    bool any_depth = tu_str_is(step, "**"), any = any_depth || tu_str_is(step, "*");
-    bool last = at + 1 == p->n;
-    if (any_depth && !last)
-        strip_along(p, at + 1, v);
-    size_t next = any_depth ? at : at + 1;
-    if (tu_value_is(v, TU_LIST) && any && !last) {
-        for (uint32_t i = 0; i < v->list.n; i++)
-            strip_along(p, next, &v->list.items[i]);
-    }
-    if (!tu_value_is(v, TU_MAP))
-        return;
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < v->map.n; i++) {
-        tu_member *m = &v->map.members[i];
-        bool here = any || tu_str_eq(m->key, step);
-        if (here && last)
-            continue;
-        if (here)
-            strip_along(p, next, &m->value);
-        v->map.members[kept++] = *m;
-    }
-    v->map.n = kept;
-}
-
-void tu_kind_strip(const tu_kind *k, tu_value *object) {
-    for (size_t i = 0; i < k->ignored_count; i++)
-        strip_along(&k->ignored[i], 0, object);
 }

@@ -43,6 +43,14 @@ void tu_catalogue_each(tu_catalogue *c, bool (*each)(void *arg, const tu_catalog
 tu_str tu_catalogue_default_namespace(const tu_catalogue *c);
 tu_str tu_catalogue_endpoint(const tu_catalogue *c);
 
+/* A sort of thing that manifests ask for in vain (tu_kind_lint): the first place, and how often
+ * besides. */
+typedef struct tu_desired_note {
+    tu_str code, text; /* "no-effect", "app/cart.yaml:12: /spec/... is empty, which asks ..." */
+    size_t more;
+} tu_desired_note;
+#define TU_DESIRED_NOTES 6
+
 typedef struct tu_desired_set {
     tu_arena arena;
     uint32_t references; /* atomic */
@@ -51,6 +59,8 @@ typedef struct tu_desired_set {
     struct tu_desired_objects *objects; /* theirs, see desired/set.h */
     tu_finding **problems; /* invalid and unknown ones: broken files, duplicates, unknown kinds */
     size_t problem_count;
+    tu_desired_note notes[TU_DESIRED_NOTES];
+    size_t note_count;
     size_t skipped_files;
     tu_catalogue *catalogue;
 } tu_desired_set;

@@ -135,6 +135,30 @@ static tu_rc add_object(loader *l, const tu_prepared *p) {
     return tu_desired_put(l->set, p, l->error);
 }
 
+/* What a manifest asks for in vain: one note of each sort, with its first place. */
+static tu_rc take_remarks(loader *l, const tu_kind *kind, const tu_value *m, const char *path) {
+    _cleanup_(tu_errors_done) tu_errors remarks = {0};
+    tu_desired_set *s = l->set;
+    tu_kind_lint(kind, m, path, &remarks);
+    for (size_t i = 0; i < remarks.n; i++) {
+        const tu_error *e = remarks.items[i];
+        size_t n = 0;
+        while (n < s->note_count && !tu_str_is(s->notes[n].code, e->code ? e->code : ""))
+            n++;
+        if (n < s->note_count)
+            s->notes[n].more++;
+        if (n < s->note_count || n == TU_DESIRED_NOTES)
+            continue;
+        const char *text =
+            tu_arena_printf(&s->arena, "%s:%lld: %s", path, (long long)e->line, tu_error_text(e));
+        tu_str code = tu_arena_copy(&s->arena, tu_str_c(e->code ? e->code : ""));
+        if (!text || !code.p)
+            return tu_error_memory(l->error);
+        s->notes[s->note_count++] = (tu_desired_note){.code = code, .text = tu_str_c(text)};
+    }
+    return TU_OK;
+}
+
 /* Everything that can be wrong with one manifest ends as a problem; only memory and a target that
  * can't be asked stop the load. */
 static tu_rc take_manifest(loader *l, tu_value *m, tu_str file) {
@@ -180,6 +204,9 @@ static tu_rc take_manifest(loader *l, tu_value *m, tu_str file) {
     char *path = tu_arena_printf(a, "%.*s", TU_P(file));
     if (!path)
         return tu_error_memory(l->error);
+    rc = take_remarks(l, description, m, path);
+    if (rc != TU_OK)
+        return rc;
     tu_kind_strip(description, m);
     tu_errors errors = {0};
     tu_kind_validate(description, m, path, &errors);

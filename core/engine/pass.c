@@ -225,10 +225,20 @@ static void tell_lost_strangers(pass *p, const rule_pass *r, tu_rule_report *out
     }
 }
 
+static void tell_vain(const tu_desired_set *set, tu_rule_report *out, tu_arena *a) {
+    for (size_t i = 0; i < set->note_count; i++) {
+        const tu_desired_note *n = &set->notes[i];
+        note(out, a,
+             n->more ? tu_arena_printf(a, "%.*s (and %zu more of that)", TU_P(n->text), n->more)
+                     : tu_arena_printf(a, "%.*s", TU_P(n->text)));
+    }
+}
+
 static void fill_report(pass *p, rule_pass *r, tu_rule_report *out) {
     tu_arena *a = &p->report->arena;
     const tu_desired_set *set = r->view->rules[0].set;
     out->revision = tu_arena_copy(a, set->revision);
+    tell_vain(set, out, a);
     out->skipped_files = set->skipped_files;
     size_t room = set->n + set->problem_count + r->strangers.n + 1;
     out->findings = tu_arena_alloc(a, room * sizeof *out->findings);
