@@ -11,6 +11,8 @@
  */
 #include "compare/quantity.h"
 
+#include <string.h>
+
 #define LIMBS 6
 #define EXPONENT_LIMIT 64 /* 10^64 nano is beyond 192 bits, 10^-64 is nothing but a rounding */
 
@@ -90,8 +92,7 @@ static bool read_suffix(scanner *s, int *ret_exponent, int *ret_kibis) {
 }
 
 /* Digits into q; sets how many of them stood behind the point. */
-static bool read_digits(scanner *s, tu_quantity *q, int *ret_behind, bool *ret_any,
-                        bool *ret_rest) {
+static bool read_digits(scanner *s, tu_quantity *q, int *ret_behind, bool *ret_rest) {
     bool point = false, fits = true;
     *ret_behind = 0;
     for (; s->at < s->s.n; s->at++) {
@@ -102,7 +103,6 @@ static bool read_digits(scanner *s, tu_quantity *q, int *ret_behind, bool *ret_a
         }
         if (!is_digit(c))
             break;
-        *ret_any = true;
         if (point && *ret_behind >=
                          EXPONENT_LIMIT / 2) { /* far below nano: only whether anything is there */
             *ret_rest = *ret_rest || c != '0';
@@ -114,16 +114,26 @@ static bool read_digits(scanner *s, tu_quantity *q, int *ret_behind, bool *ret_a
     return fits;
 }
 
+/* White space around it means nothing, and a sign, a point or a suffix without digits is zero: so the
+ * server reads it (tests/corpus/vectors/quantities.json). */
+static tu_str trim(tu_str s) {
+    for (; s.n && strchr(" \t\r\n", s.p[0]); s.p++)
+        s.n--;
+    while (s.n && strchr(" \t\r\n", s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
 bool tu_quantity_parse(tu_str s, tu_quantity *ret) {
-    scanner in = {.s = s};
+    scanner in = {.s = trim(s)};
     tu_quantity q = {0};
     int behind = 0, exponent = 0, kibis = 0;
-    bool any = false, rest = false;
+    bool rest = false;
     q.negative = peek(&in) == '-';
     if (q.negative || peek(&in) == '+')
         in.at++;
-    bool fits = read_digits(&in, &q, &behind, &any, &rest);
-    if (!any || !read_suffix(&in, &exponent, &kibis))
+    bool fits = read_digits(&in, &q, &behind, &rest);
+    if (in.s.n == 0 || !read_suffix(&in, &exponent, &kibis))
         return false;
     for (; fits && kibis > 0; kibis--)
         fits = multiply_add(&q, 1024, 0);

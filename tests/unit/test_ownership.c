@@ -1,8 +1,10 @@
 /* compare/ownership: sets of paths in the form of FieldsV1 (kubernetes-drift.md sections 1.2
  * and 1.4). */
 #include "base/buf.h"
+#include "base/file.h"
+#include "base/limits.h"
 #include "base/mem.h"
-#include "compare/ownership.h"
+#include "compare/judge.h"
 #include "value/json.h"
 
 #include <setjmp.h>
@@ -12,6 +14,9 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+
+#include "cases.h"
+#include "vectors.h"
 
 static tu_arena arena;
 
@@ -69,39 +74,112 @@ static void assert_set(const tu_path_set *s, const char *expected) {
     assert_string_equal(tu_buf_c(&b), expected);
 }
 
-static void fields_v1_is_read_as_the_server_reads_it(void **state) {
-    (void)state;
-    static const char *const table[][2] = {
-        {"{}", ""},
-        {"null", ""},
-        {"{\"f:a\":{}}", "f:a!"},
-        {"{\"f:a\":null}", "f:a!"},
-        {"{\"f:a\":{\".\":{}}}", "f:a!"},
-        {"{\"f:a\":{\".\":{},\"f:b\":{}}}", "f:a!<f:b!>"},
-        {"{\"f:a\":{\"f:b\":{}}}", "f:a<f:b!>"},
-        {"{\"x:zz\":{\"y\":{}},\"f:a\":{}}", "f:a!"},
-        {"{\"k:{\\\"b\\\":1,\\\"a\\\":2}\":{}}", "k:{\"a\":2,\"b\":1}!"},
-        {"{\"f:a/b.c~d\":{}}", "f:a/b.c~d!"},
-        {"{\"f:\":{}}", "f:!"},
-        {"{\"v:1\":{},\"v:1.0\":{}}", "v:1!"},
-        {"{\"v:\\\"x\\\"\":{},\"i:3\":{},\"f:z\":{},\"f:a\":{},\"k:{\\\"n\\\":\\\"x\\\"}\":{}}",
-         "f:a! f:z! k:{\"n\":\"x\"}! v:\"x\"! i:3!"},
-    };
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-        assert_set(parse(table[i][0]), table[i][1]);
+/* "f:name", "k:{...}", "v:1", "i:3": a step as FieldsV1 writes it. */
+static void print_step(tu_buf *b, const tu_path_set *s) {
+    static const char kinds[] = "fkvi";
+    tu_buf_addf(b, "%c:", kinds[s->kind]);
+    if (s->kind == TU_STEP_FIELD)
+        tu_buf_add(b, s->name);
+    else
+        tu_json_write(b, s->value, 0);
 }
 
-static void what_is_no_set_is_refused(void **state) {
-    (void)state;
-    static const char *const table[] = {
-        "[]",           "1",           "\"x\"",          "{\"f\":{}}",  "{\"\":{}}",
-        "{\"ab\":{}}",  "{\"f:a\":1}", "{\"k:[1]\":{}}", "{\"k:\":{}}", "{\"k:{\\\"a\\\":{}}\":{}}",
-        "{\"i:x\":{}}", "{\"v:\":{}}", "{\"v:1 2\":{}}"};
-    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        tu_path_set *set = NULL;
-        if (tu_path_set_parse(&arena, json(table[i]), &set, NULL) != TU_EINVALID)
-            fail_msg("refused: %s", table[i]);
+/* Is the path (a list of steps) a member of the set? */
+static bool is_member(const tu_path_set *s, const tu_value *path, size_t at) {
+    if (at == tu_value_count(path))
+        return s->member;
+    for (uint32_t i = 0; i < s->child_count; i++) {
+        _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(64 * 1024);
+        print_step(&b, &s->children[i]);
+        if (tu_str_eq(tu_buf_str(&b), tu_value_string(tu_value_at(path, at))))
+            return is_member(&s->children[i], path, at + 1);
     }
+    return false;
+}
+
+/* tests/corpus/vectors/fieldsv1.json; `differs` is where we knowingly refuse what the server reads. */
+static void fields_v1_is_read_as_the_server_reads_it(void **state) {
+    (void)state;
+    const tu_value *cases = tu_value_get(test_vectors_read(&arena, "fieldsv1.json"), "cases");
+    assert_true(tu_value_count(cases) >= 30);
+    for (size_t i = 0; i < tu_value_count(cases); i++) {
+        const tu_value *c = tu_value_at(cases, i), *members = tu_value_get(c, "members");
+        const tu_value *written = tu_value_path(c, "recorded", "written", NULL);
+        tu_str text = tu_value_get_string(c, "text");
+        tu_path_set *set = NULL, *again = NULL;
+        tu_value *v = NULL;
+        assert_int_equal(tu_json_parse(&arena, text, 0, NULL, &v, NULL, NULL), TU_OK);
+        tu_rc rc = tu_path_set_parse(&arena, v, &set, NULL);
+        if (rc != (members->type == TU_NULL ? TU_EINVALID : TU_OK))
+            fail_msg("%.*s is %s", TU_P(text), rc ? "a set" : "none");
+        if (rc != TU_OK) {
+            assert_true(tu_value_is(written, TU_NULL) || tu_value_get(c, "differs"));
+            continue;
+        }
+        if (tu_path_set_size(set) != tu_value_count(members))
+            fail_msg("%.*s has %zu members", TU_P(text), tu_path_set_size(set));
+        for (size_t k = 0; k < tu_value_count(members); k++)
+            if (!is_member(set, tu_value_at(members, k), 0))
+                fail_msg("%.*s: member %zu is not in it", TU_P(text), k);
+        if (written->type != TU_STRING) /* an empty set is not written at all */
+            continue;
+        assert_int_equal(tu_json_parse(&arena, written->string, 0, NULL, &v, NULL, NULL), TU_OK);
+        assert_int_equal(tu_path_set_parse(&arena, v, &again, NULL), TU_OK);
+        if (!tu_path_set_equal(set, again))
+            fail_msg("%.*s is what the server writes as %.*s", TU_P(text), TU_P(written->string));
+    }
+}
+
+/* --- null and empty values (tests/corpus/vectors/null-empty.json) ------------------------------ */
+
+static tu_kind *deployment(void) {
+    _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_DESCRIPTION_BYTES);
+    char *path = test_source_path("tests/unit/data/kinds/deployment.json");
+    tu_kind *kind = NULL;
+    assert_int_equal(tu_file_read(path, TU_LIMIT_DESCRIPTION_BYTES, &text, NULL), TU_OK);
+    assert_int_equal(tu_kind_compile(tu_buf_str(&text), &kind, NULL), TU_OK);
+    free(path);
+    return kind;
+}
+
+/* The set of the manifest is the set that the server gave us, and what the server made of it is in
+ * sync. */
+static void assert_applied(const tu_prepared *desired, const tu_value *live, const char *words) {
+    const tu_judge_input in = {.desired = desired, .live = live, .our_manager = TU_S("trueup")};
+    tu_ownership o;
+    tu_judgement j;
+    bool broken = true;
+    assert_int_equal(tu_ownership_of(&arena, live, TU_S("trueup"), &o, &broken, NULL), TU_OK);
+    assert_false(broken);
+    for (size_t i = 0; i < o.n; i++)
+        if (o.entries[i].owner.class_ == TU_MANAGER_OURS &&
+            !tu_path_set_equal(o.entries[i].fields, desired->fields))
+            fail_msg("%s: the server says that we own something else", words);
+    assert_int_equal(tu_judge(&arena, &in, &j, NULL), TU_OK);
+    if (j.verdict != TU_VERDICT_IN_SYNC)
+        fail_msg("%s: %s, with %zu changes, the first at %.*s", words, tu_verdict_name(j.verdict),
+                 j.change_count, TU_P(j.change_count ? j.changes[0].path : (tu_str){0}));
+}
+
+static void null_and_empty_values_own_and_do_what_the_server_recorded(void **state) {
+    (void)state;
+    tu_kind *kind = deployment();
+    const tu_value *cases = tu_value_get(test_vectors_read(&arena, "null-empty.json"), "cases");
+    assert_true(tu_value_count(cases) >= 28);
+    for (size_t i = 0; i < tu_value_count(cases); i++) {
+        const tu_value *c = tu_value_at(cases, i), *recorded = tu_value_get(c, "recorded");
+        tu_value *manifest = (tu_value *)(uintptr_t)tu_value_get(recorded, "desired");
+        tu_object_id id = tu_object_id_of(manifest);
+        tu_prepared desired;
+        _cleanup_(tu_buf_done) tu_buf words = TU_BUF_INIT(1024);
+        tu_buf_addf(&words, "%.*s ", TU_P(tu_value_get_string(c, "field")));
+        tu_json_write(&words, tu_value_get(c, "desired"), 0);
+        assert_int_equal(tu_prepare(&arena, kind, manifest, &id, TU_S("f.yaml"), &desired, NULL),
+                         TU_OK);
+        assert_applied(&desired, tu_value_path(recorded, "over", "live", NULL), tu_buf_c(&words));
+        assert_applied(&desired, tu_value_path(recorded, "alone", "live", NULL), tu_buf_c(&words));
+    }
+    tu_kind_unref(kind);
 }
 
 static const char *const description =
@@ -252,7 +330,7 @@ static void managers_are_classed_by_their_names(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(fields_v1_is_read_as_the_server_reads_it),
-        TEST(what_is_no_set_is_refused),
+        TEST(null_and_empty_values_own_and_do_what_the_server_recorded),
         TEST(an_object_owns_what_applying_it_would_own),
         TEST(sets_are_subtracted_member_by_member),
         TEST(equal_sets_are_equal_however_they_were_written),

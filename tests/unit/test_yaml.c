@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -16,6 +17,7 @@
 #include "cases.h"
 #include "value/json.h"
 #include "value/yaml.h"
+#include "vectors.h"
 
 static tu_rc parse(tu_arena *a, tu_str text, tu_yaml_reading reading, tu_value **ret,
                    tu_error **error) {
@@ -67,6 +69,41 @@ static void kubernetes_manifests_mean_what_kubectl_makes_of_them(void **state) {
     }
     assert_true(c.n >= 400);
     test_cases_done(&c);
+}
+
+static double number(const tu_value *v) {
+    char text[400];
+    snprintf(text, sizeof text, "%.*s", TU_P(v->string));
+    return v->type == TU_INTEGER ? (double)v->integer : strtod(text, NULL);
+}
+
+/* Beyond int64 the server has a double, and prints its shortest form. */
+static bool same_scalar(const tu_value *ours, const tu_value *server) {
+    bool numbers = tu_value_is(ours, TU_NUMBER) &&
+                   (tu_value_is(server, TU_NUMBER) || tu_value_is(server, TU_INTEGER));
+    if (numbers)
+        return number(ours) <= number(server) && number(ours) >= number(server);
+    return ours ? tu_value_equal(ours, server) : tu_value_is(server, TU_NULL);
+}
+
+static void scalars_mean_what_the_server_recorded(void **state) {
+    (void)state;
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    const tu_value *cases = tu_value_get(test_vectors_read(&a, "yaml11.json"), "cases");
+    assert_true(tu_value_count(cases) >= 90);
+    for (size_t i = 0; i < tu_value_count(cases); i++) {
+        tu_str text = tu_value_get_string(tu_value_at(cases, i), "text");
+        const tu_value *recorded = tu_value_get(tu_value_at(cases, i), "recorded");
+        tu_value *v = NULL;
+        tu_error *e = NULL;
+        bool refused = parse(&a, text, TU_YAML_KUBERNETES, &v, &e) != TU_OK;
+        tu_error_free(e);
+        if (refused != (tu_value_get(recorded, "error") != NULL) ||
+            (!refused && !same_scalar(v, tu_value_get(recorded, "value"))))
+            fail_msg("%.*s", TU_P(text));
+    }
+    tu_arena_done(&a);
 }
 
 static void our_own_files_are_read_by_the_core_schema(void **state) {
@@ -428,6 +465,7 @@ static void running_out_of_memory_is_an_error_and_nothing_else(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kubernetes_manifests_mean_what_kubectl_makes_of_them),
+        cmocka_unit_test(scalars_mean_what_the_server_recorded),
         cmocka_unit_test(our_own_files_are_read_by_the_core_schema),
         cmocka_unit_test(strict_numbers_keep_their_digits),
         cmocka_unit_test(scalars_that_the_versions_of_yaml_read_differently_are_marked),
