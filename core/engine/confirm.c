@@ -9,7 +9,9 @@
 
 bool tu_finding_is_healable(const tu_finding *f, tu_action at_least) {
     bool verdict = f->verdict == TU_VERDICT_DRIFTED || f->verdict == TU_VERDICT_MISSING;
-    return verdict && f->action >= at_least;
+    /* What the target refuses may be refused for what others added, and that goes first. */
+    bool in_the_way = f->verdict == TU_VERDICT_BLOCKED && tu_heal_takes_away(f, at_least);
+    return (verdict || in_the_way) && f->action >= at_least;
 }
 
 /* The target refuses the desired state, or says that the manifest is wrong: that is the verdict. */

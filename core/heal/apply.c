@@ -299,24 +299,63 @@ static bool needs_apply(const tu_finding *f, tu_action at_least) {
     return f->change_count == 0; /* missing */
 }
 
+typedef struct work {
+    tu_plugin_use *target;
+    const tu_prepared *desired;
+    const tu_finding *f;
+    tu_action at_least;
+    const tu_call_options *o;
+    tu_heal_note *note;
+} work;
+
+static tu_rc put(tu_arena *a, const work *w, const tu_value *live, const tu_value **ret,
+                 tu_error **error) {
+    const tu_value *body = NULL;
+    tu_rc rc = body_for(a, w->desired, w->f, w->at_least, &body, error);
+    return rc == TU_OK
+               ? apply(a, w->target, w->desired, body, live, false, w->o, w->note, ret, error)
+               : rc;
+}
+
+static tu_rc clear(tu_arena *a, const work *w, const tu_value *live, const tu_value **ret,
+                   tu_error **error) {
+    return remove_additions(a, w->target, w->desired, live, w->f, w->at_least, w->o, w->note, ret,
+                            error);
+}
+
+bool tu_heal_takes_away(const tu_finding *f, tu_action at_least) {
+    for (size_t i = 0; i < f->change_count; i++)
+        if (is_others_addition(&f->changes[i]) && !is_left_alone(&f->changes[i], at_least))
+            return true;
+    return false;
+}
+
 tu_rc tu_heal_apply(tu_arena *a, tu_plugin_use *target, const tu_prepared *desired,
                     const tu_value *live, const tu_finding *f, tu_action at_least,
                     const tu_call_options *o, tu_heal_note *note, const tu_value **ret_after,
                     tu_error **error) {
+    const work w = {target, desired, f, at_least, o, note};
     const tu_value *now = live;
-    if (needs_apply(f, at_least)) {
-        const tu_value *body = NULL;
-        tu_rc rc = body_for(a, desired, f, at_least, &body, error);
-        if (rc == TU_OK)
-            rc = apply(a, target, desired, body, live, false, o, note, &now, error);
-        if (rc != TU_OK)
-            return rc;
+    if (!needs_apply(f, at_least)) {
+        tu_rc rc = clear(a, &w, live, &now, error);
+        *ret_after = now;
+        return rc;
     }
-    if (now) {
-        tu_rc rc = remove_additions(a, target, desired, now, f, at_least, o, note, &now, error);
-        if (rc != TU_OK)
-            return rc;
+    /* Ours first, so that nothing is missing meanwhile; unless what was added stands in its way (the
+     * same name, the other member of a union). */
+    _cleanup_(tu_error_freep) tu_error *refusal = NULL;
+    tu_rc rc = put(a, &w, live, &now, &refusal);
+    bool in_the_way = (rc == TU_EREFUSED || rc == TU_EINVALID) && live;
+    if (in_the_way && tu_heal_takes_away(f, at_least)) {
+        rc = clear(a, &w, live, &now, error);
+        return rc == TU_OK ? put(a, &w, now, ret_after, error) : rc;
     }
+    if (rc != TU_OK) {
+        if (error && !*error)
+            *error = TU_TAKE(refusal);
+        return rc;
+    }
+    rc = clear(a, &w, now, &now, error);
     *ret_after = now;
-    return TU_OK;
+    return rc;
 }

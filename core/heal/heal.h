@@ -37,6 +37,9 @@ tu_rc tu_heal_apply(tu_arena *a, tu_plugin_use *target, const tu_prepared *desir
                     const tu_call_options *o, tu_heal_note *note, const tu_value **ret_after,
                     tu_error **error);
 
+/* Would healing take something away that others added? */
+bool tu_heal_takes_away(const tu_finding *f, tu_action at_least);
+
 /* Reads one live object, sealed. TU_ENOTFOUND: *ret is NULL and *error stays unset. note may be
  * NULL. */
 tu_rc tu_heal_read(tu_arena *a, tu_plugin_use *target, const tu_prepared *desired,
