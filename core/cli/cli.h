@@ -119,6 +119,7 @@ int tu_command_config_check(tu_cli *cli);
 int tu_command_config_schema(tu_cli *cli);
 int tu_command_config_init(tu_cli *cli);
 int tu_command_config_show(tu_cli *cli);
+int tu_command_explain(tu_cli *cli);
 int tu_command_rules_test(tu_cli *cli);
 int tu_command_completion(tu_cli *cli);
 int tu_command_version(tu_cli *cli);

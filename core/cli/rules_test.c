@@ -226,9 +226,11 @@ static void run_path(tester *t, const char *path) {
 }
 
 int tu_command_rules_test(tu_cli *cli) {
-    const char *format = cli->values[TU_OPTION_OUTPUT];
-    tester t = {.cli = cli, .junit = format && strcmp(format, "junit") == 0};
+    tester t = {.cli = cli, .junit = cli->format == TU_REPORT_JUNIT};
     tu_errors errors = {0};
+    if (!t.junit && !cli->json && cli->format != TU_REPORT_TEXT)
+        return tu_cli_fail(cli, TU_EXIT_USAGE,
+                           "the cases' results are written as text, json or junit");
     char *found = cli->argument_count ? NULL : tu_cli_config_path(cli);
     if (!cli->argument_count && !found)
         return TU_EXIT_USAGE;

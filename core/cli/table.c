@@ -124,6 +124,28 @@ const tu_command tu_commands[] = {
      0,
      NULL,
      tu_command_status},
+    {"explain",
+     "OBJECT [PATH]",
+     "which rule, whose hand, since when, which line in Git",
+     "Looks at one object now: what is desired and what is live, who holds the field, which entry "
+     "of "
+     "the rule decides and why\n"
+     "the entries before it don't. OBJECT is Kind/name, Kind/namespace/name or "
+     "Kind.group/namespace/name; PATH is\n"
+     "/spec/replicas or .spec.replicas, with list items by key "
+     "(/spec/containers/[name=app]/image).\n"
+     "Never writes; a dry run is asked for only where the rule allows it.\n"
+     "\n"
+     "Exit codes: 0 explained, 2 usage, configuration or no such object, 3 it could not be "
+     "determined.\n",
+     {{"trueup explain Deployment/shop/cart", "everything that differs"},
+      {"trueup explain Deployment/shop/cart /spec/replicas", "one field, with every entry asked"},
+      {"trueup explain Deployment/shop/cart -v", "what is no drift, too"}},
+     TU_BIT(TU_OPTION_SOCKET),
+     1,
+     2,
+     NULL,
+     tu_command_explain},
     {"plugin list",
      "",
      "the plugins that are there",
@@ -196,12 +218,12 @@ const tu_command tu_commands[] = {
      "run the cases written beside rules, offline",
      "Runs every document of kind RuleTest of the configuration, or of the files and folders given "
      "(folders with all below\n"
-     "them). Nothing is contacted. -v lists what passed, too.\n"
+     "them). Nothing is contacted. -v lists what passed, too; -o junit is for CI.\n"
      "\n"
      "Exit codes: 0 all passed, 1 a case failed, 2 usage or configuration.\n",
      {{"trueup rules test", "the cases of ./trueup.yaml or ./trueup.d"},
       {"trueup rules test /usr/share/trueup/rules", "those of the installed packs"}},
-     0,
+     TU_BIT(TU_OPTION_OUTPUT),
      0,
      1000,
      NULL,

@@ -42,6 +42,9 @@ bool tu_path_set_equal(const tu_path_set *a, const tu_path_set *b);
 tu_rc tu_path_set_difference(tu_arena *a, const tu_path_set *x, const tu_path_set *y,
                              tu_path_set **ret);
 
+/* Does the set hold that place (value/pointer.h), something that it lies in whole, or something below it? */
+bool tu_path_set_holds(const tu_path_set *s, tu_str path);
+
 /* One entry of managedFields. */
 typedef struct tu_manager_entry {
     tu_owner owner;

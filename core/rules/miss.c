@@ -90,6 +90,19 @@ static void add_verdict(tu_buf *out, const tu_entry *e, tu_verdict met) {
                     tu_verdict_name(met));
 }
 
+/* What is no drift by itself has to be asked for by name: decide.c, asks_for(). */
+static void add_quiet(tu_buf *out, const tu_entry *e, const tu_change *c) {
+    bool named = e->changes & 1u << c->kind;
+    const char *missing = !named                      ? tu_change_name(c->kind)
+                          : !tu_entry_has_managers(e) ? "whose they are"
+                                                      : "which note they have";
+    tu_buf_addf(out, "%s: the change is no drift by itself, and the entry doesn't say %s",
+                !named                      ? "changes"
+                : !tu_entry_has_managers(e) ? "managers"
+                                            : "notes",
+                missing);
+}
+
 static void add_expired(tu_buf *out, const tu_entry *e) {
     char text[32];
     tu_time_format(e->expires_ms, text);
@@ -143,10 +156,7 @@ void tu_miss_print(tu_buf *out, const tu_entry *e, tu_miss miss, const tu_findin
         tu_buf_add_c(out, "it is about changes, and there is none");
         return;
     case TU_MISS_QUIET:
-        tu_buf_addf(out, "it doesn't ask for what is no drift by itself (%s)",
-                    c->kind == TU_CHANGE_ADDED ? "changes: [added] with managers, and notes where "
-                                                 "the addition has one"
-                                               : "the kind of change by name");
+        add_quiet(out, e, c);
         return;
     default:
         add_words(out, words[miss].name, words[miss].met, words[miss].wanted);
