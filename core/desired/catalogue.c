@@ -28,7 +28,7 @@ struct tu_catalogue {
     tu_arena arena;
     tu_map kinds;        /* "group/version/kind" -> described */
     tu_map stale_groups; /* "group/version" or "group/" -> itself */
-    bool any;
+    bool any, metadata;
     tu_str endpoint, default_namespace;
 };
 
@@ -83,6 +83,7 @@ static tu_rc on_discovered(void *arg, uint32_t record, uint32_t index, const tu_
     if (record == TU_REC_INFO) {
         c->endpoint = keep(c, meta, "endpoint");
         c->default_namespace = keep(c, meta, "defaultNamespace");
+        c->metadata = tu_value_boolean(tu_value_get(meta, "metadata"), false);
     } else if (record == TU_REC_KIND) {
         return add_kind(c, meta);
     } else if (record == TU_REC_STALE_GROUP) {
@@ -219,4 +220,7 @@ tu_str tu_catalogue_default_namespace(const tu_catalogue *c) {
 }
 tu_str tu_catalogue_endpoint(const tu_catalogue *c) {
     return c->endpoint;
+}
+bool tu_catalogue_metadata(const tu_catalogue *c) {
+    return c->metadata;
 }

@@ -42,6 +42,7 @@ void tu_catalogue_each(tu_catalogue *c, bool (*each)(void *arg, const tu_catalog
                        void *arg);
 tu_str tu_catalogue_default_namespace(const tu_catalogue *c);
 tu_str tu_catalogue_endpoint(const tu_catalogue *c);
+bool tu_catalogue_metadata(const tu_catalogue *c); /* can it list and watch metadata alone? */
 
 /* A sort of thing that manifests ask for in vain (tu_kind_lint): the first place, and how often
  * besides. */

@@ -159,8 +159,7 @@ static bool verify_first(rule_state *r, size_t object, const tu_finding *f, bool
                          sighting_origin origin) {
     if (!suspect || !r->rule->confirm || origin != BY_WATCH || f->verdict != TU_VERDICT_DRIFTED)
         return false;
-    uint32_t number = (uint32_t)object;
-    target_verify(r->target, r, &number, 1);
+    target_read(r->target, r, object, false);
     return true;
 }
 
@@ -211,7 +210,9 @@ void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_or
     if (d && d->healing && origin != BY_HEAL) {
         /* Our own writing, or somebody's beside it: the outcome comes, then it is looked at again.
          */
-        brake_history(r, d->key)->look_again = true;
+        heal_history *h = brake_history(r, d->key);
+        h->look_again = true;
+        h->seen = (tu_baseline){0};
         return;
     }
     if (verify_first(r, object, f, suspect, origin))
@@ -221,6 +222,9 @@ void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_or
     if (origin == BY_HEAL && d && !take_outcome(d, f, healed, heal_error))
         return;
     *verdict = f->verdict;
+    if (suspect && origin == BY_WATCH && f->verdict == TU_VERDICT_IN_SYNC && r->rule->confirm)
+        target_read(r->target, r, object,
+                    true); /* right as far as can be told: a dry run tells more */
     if (f->verdict == TU_VERDICT_UNKNOWN || f->verdict == TU_VERDICT_TERMINATING) {
         /* An open drift stays open: what isn't known isn't resolved, and what is going isn't gone.
          */
@@ -241,6 +245,28 @@ void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_or
         target_heal_soon(r->target, 0);
 }
 
+void drift_replaced(rule_state *r, const tu_finding *f) {
+    tu_finding it = {.id = f->id, .verdict = f->verdict, .file = f->file, .line = f->line};
+    it.reason = TU_S("replaced: it was deleted and made anew (another uid)");
+    service_tell(r->s, "replaced", r, &it, NULL);
+    drift_record_event(r, "object.replaced", &it, NULL);
+}
+
+bool drift_is_healing(rule_state *r, size_t object, const tu_baseline *now) {
+    if (r->heals.n == 0 && r->open.n == 0)
+        return false;
+    const tu_object_id id = tu_desired_id(r->set, object);
+    _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
+    tu_object_id_print(&key, &id);
+    const open_drift *d = tu_map_get(&r->open, tu_buf_str(&key));
+    if (!d || !d->healing)
+        return false;
+    heal_history *h = brake_history(r, d->key);
+    h->seen = h->look_again && !(h->seen.flags & TU_BASELINE_VALID) ? h->seen : *now;
+    h->look_again = true;
+    return true;
+}
+
 /* The job of a heal is over. Its outcome came before, unless it was about what isn't desired any
  * more. */
 void drift_heal_ended(rule_state *r, const tu_object_id *id) {
@@ -248,16 +274,15 @@ void drift_heal_ended(rule_state *r, const tu_object_id *id) {
     tu_object_id_print(&key, id);
     open_drift *d = tu_map_get(&r->open, tu_buf_str(&key));
     heal_history *h = tu_map_get(&r->heals, tu_buf_str(&key));
-    bool look_again = (d && d->healing) || (h && h->look_again);
+    bool unsaid = d && d->healing, look_again = unsaid || (h && h->look_again);
+    const tu_baseline *seen = h && !unsaid ? &h->seen : NULL;
     if (d)
         d->healing = false;
     if (h)
         h->look_again = false;
     size_t object = r->set ? tu_desired_find(r->set, id) : TU_DESIRED_NONE;
-    if (object != TU_DESIRED_NONE && look_again) {
-        uint32_t number = (uint32_t)object;
-        target_verify(r->target, r, &number, 1);
-    }
+    if (object != TU_DESIRED_NONE && look_again)
+        target_look(r->target, r, object, seen);
 }
 
 /* --- what stands in no manifest --------------------------------------------------------------- */

@@ -231,6 +231,13 @@ bool tu_index_take(tu_index *x, size_t object, uint32_t serial) {
     return newer;
 }
 
+void tu_index_hands(tu_index *x, size_t object, const tu_value *live, tu_buf *ret) {
+    pthread_mutex_lock(&x->lock);
+    tu_baseline before = x->baselines[object];
+    pthread_mutex_unlock(&x->lock);
+    tu_baseline_hands(live, &before, ret);
+}
+
 bool tu_index_is_past(tu_index *x, size_t object, const tu_baseline *now) {
     pthread_mutex_lock(&x->lock);
     const tu_baseline *b = &x->baselines[object];

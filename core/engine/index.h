@@ -59,6 +59,8 @@ uint32_t tu_index_put(tu_index *x, size_t object, const tu_baseline *now, const 
 uint32_t tu_index_forget(tu_index *x, size_t object, uint32_t serial);
 /* Is a judgement with this serial newer than all that were taken? Takes it then. 0 always is. */
 bool tu_index_take(tu_index *x, size_t object, uint32_t serial);
+/* Who wrote since, for people. */
+void tu_index_hands(tu_index *x, size_t object, const tu_value *live, tu_buf *ret);
 /* Is what is known at least as new as this version? */
 bool tu_index_is_past(tu_index *x, size_t object, const tu_baseline *now);
 

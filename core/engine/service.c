@@ -91,6 +91,10 @@ bool store_try_again(service *s, tu_rc rc, const char *error) {
     return !tu_cancel_wait(s->cancel, STORE_PAUSE_MS);
 }
 
+char *service_baselines(const service *s) {
+    return tu_path_join(s->options->state, "baselines");
+}
+
 void service_timer(service *s, uv_timer_t *t, void *data) {
     uv_timer_init(s->loop, t);
     t->data = data;
@@ -151,6 +155,7 @@ static void free_structure(service *s) {
         tu_map_done(&r->open, drift_free);
         tu_map_done(&r->heals, free_entry);
         tu_desired_unref(r->set);
+        tu_index_unref(r->index);
         free(r->verdicts);
         free(r->problem.text);
     }
@@ -159,6 +164,7 @@ static void free_structure(service *s) {
         tu_view_unref(t->view);
         tu_catalogue_unref(t->catalogue);
         pthread_mutex_destroy(&t->view_lock);
+        free(t->environment);
         free(t->scope_lost);
         free(t->scope_listed);
         free(t->problem.text);
@@ -203,6 +209,9 @@ static void tear_down(service *s) {
         uv_close((uv_handle_t *)&s->targets[i].discover_timer, NULL);
         uv_close((uv_handle_t *)&s->targets[i].heal_timer, NULL);
         uv_close((uv_handle_t *)&s->targets[i].poll_timer, NULL);
+        uv_close((uv_handle_t *)&s->targets[i].environment_timer, NULL);
+        uv_close((uv_handle_t *)&s->targets[i].scrub_timer, NULL);
+        uv_close((uv_handle_t *)&s->targets[i].save_timer, NULL);
     }
     uv_run(s->loop, UV_RUN_NOWAIT);
     uv_run(s->loop, UV_RUN_NOWAIT);

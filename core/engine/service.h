@@ -22,6 +22,7 @@
 #include "base/map.h"
 #include "desired/desired.h"
 #include "engine/engine.h"
+#include "engine/index.h"
 #include "engine/session.h"
 #include "engine/view.h"
 #include "engine/worker.h"
@@ -59,12 +60,18 @@ struct target_state {
     service *s;
     const tu_use *use;
     tu_plugin_use *plugin;
-    tu_worker *worker;
+    tu_worker *worker;       /* writes */
+    tu_worker *reader;       /* single objects: never behind anything long */
+    tu_worker *lister;       /* listings, kinds, files of baselines */
     tu_catalogue *catalogue; /* NULL until discovered */
     bool discovering;
     unsigned failures; /* of discovering, one after the other */
     unsigned searches; /* for kinds that aren't served, one after the other */
-    uv_timer_t discover_timer, heal_timer, poll_timer;
+    uv_timer_t discover_timer, heal_timer, poll_timer, environment_timer, scrub_timer, save_timer;
+    char *environment;      /* what the watch said last; NULL: nothing */
+    int64_t environment_ms; /* boot; when everything was looked at because of it */
+    bool sweep_wanted;      /* once the kinds are known again */
+    bool sweep_queued;      /* atomic: a full listing waits for the lister */
     condition problem;
     int64_t current_ms;                 /* wall; when knowledge was last known to be fresh */
     uint8_t *scope_lost, *scope_listed; /* of the view's scopes */
@@ -86,6 +93,7 @@ struct rule_state {
     source_state *source;
     target_state *target;
     tu_desired_set *set; /* NULL until loaded */
+    tu_index *index;     /* of the set; NULL where the target has no metadata of its own */
     uint8_t *verdicts;   /* of the set's objects; VERDICT_PENDING: not looked at yet */
     size_t loads; /* sets so far: a pending object of the second or a later one came from Git */
     tu_map open;  /* key -> open_drift */
@@ -115,8 +123,9 @@ struct open_drift {
 
 typedef struct heal_history {
     unsigned count;
-    int64_t last_ms; /* boot */
-    bool look_again; /* sighted while it was being healed */
+    int64_t last_ms;  /* boot */
+    bool look_again;  /* sighted while it was being healed */
+    tu_baseline seen; /* the newest metadata of it that came meanwhile */
 } heal_history;
 
 struct service {
@@ -155,6 +164,7 @@ void condition_set(service *s, condition *c, const char *what, const char *name,
 /* On the store's thread, after a write: waits and returns true when it may work later (a full disk)
  * and nobody stops. Status says so meanwhile. */
 bool store_try_again(service *s, tu_rc rc, const char *error);
+char *service_baselines(const service *s); /* STATE/baselines; malloc'd */
 void service_timer(service *s, uv_timer_t *t, void *data);
 
 /* source.c */
@@ -166,10 +176,14 @@ void rule_load(rule_state *r);
 /* target.c */
 void target_start(target_state *t);
 void target_stop(target_state *t);
-/* The rule has a new set: judge what changed, forget what left, watch what is new. old may be NULL.
- */
-void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old);
-void target_verify(target_state *t, rule_state *r, const uint32_t *objects, size_t n);
+/* The rule has a new set: judge what changed, forget what left, watch what is new. old and its index
+ * may be NULL. */
+void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old, tu_index *old_index);
+/* Reads the object afresh and judges it. later: when there is nothing else to do, and with a dry run
+ * where the rule allows one. */
+void target_read(target_state *t, rule_state *r, size_t object, bool later);
+/* News of an object that prove nothing: reads it, unless that was done already. now may be NULL. */
+void target_look(target_state *t, rule_state *r, size_t object, const tu_baseline *now);
 /* Something couldn't be determined: the next full pass comes sooner. */
 void target_look_later(rule_state *r);
 /* Can't the object be seen now? (Its kind can't be listed: denied, or the target doesn't answer.) */
@@ -180,6 +194,10 @@ void target_heal_soon(target_state *t, int64_t delay_ms);
 typedef enum { BY_WATCH, BY_VERIFY, BY_HEAL } sighting_origin;
 void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_origin origin,
                    bool healed, const char *heal_error);
+/* The object isn't the one that it was: deleted and made anew, unseen. */
+void drift_replaced(rule_state *r, const tu_finding *f);
+/* Is it being healed? Then the outcome comes, and this news is looked at after it. */
+bool drift_is_healing(rule_state *r, size_t object, const tu_baseline *now);
 void drift_heal_ended(rule_state *r, const tu_object_id *id);
 /* f is about an object that stands in no manifest: unmanaged, or nobody's concern (any more). */
 void drift_stranger(rule_state *r, const tu_finding *f);

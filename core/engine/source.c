@@ -144,6 +144,8 @@ typedef struct load_job {
     char *revision;
     tu_catalogue *catalogue;
     tu_desired_set *set;
+    tu_index *index;
+    bool first; /* what an earlier run knew is taken up */
     tu_error *error;
     tu_rc rc;
 } load_job;
@@ -161,6 +163,14 @@ static void load_work(tu_job *job) {
                                  .revision = tu_str_c(j->revision),
                                  .cancel = s->cancel};
     j->rc = tu_desired_load(&in, &j->set, &j->error);
+    if (j->rc != TU_OK || !tu_catalogue_metadata(j->catalogue))
+        return;
+    j->index = tu_index_new(j->set);
+    if (j->first) {
+        char *directory = service_baselines(s);
+        tu_index_load(j->index, &(tu_index_file){directory, j->r->rule, s->config});
+        free(directory);
+    }
 }
 
 static void load_done(tu_job *job) {
@@ -172,10 +182,13 @@ static void load_done(tu_job *job) {
         if (j->rc == TU_OK) {
             condition_set(s, &r->problem, "rule", r->rule->name.p, NULL);
             tu_desired_set *old = r->set;
+            tu_index *old_index = r->index;
             r->set = TU_TAKE(j->set);
+            r->index = TU_TAKE(j->index);
             r->loads++;
-            target_set_changed(r->target, r, old);
+            target_set_changed(r->target, r, old, old_index);
             tu_desired_unref(old);
+            tu_index_unref(old_index);
         } else if (j->rc != TU_ECANCELLED) {
             condition_set(s, &r->problem, "rule", r->rule->name.p, tu_error_text(j->error));
         }
@@ -183,6 +196,7 @@ static void load_done(tu_job *job) {
             rule_load(r);
     }
     tu_desired_unref(j->set);
+    tu_index_unref(j->index);
     tu_catalogue_unref(j->catalogue);
     tu_error_free(j->error);
     free(j->revision);
@@ -204,6 +218,7 @@ void rule_load(rule_state *r) {
     j->r = r;
     j->revision = tu_xstrdup(r->source->revision);
     j->catalogue = tu_catalogue_ref(r->target->catalogue);
+    j->first = !r->set;
     tu_worker_submit(r->source->worker, &j->job);
 }
 

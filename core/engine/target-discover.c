@@ -44,6 +44,24 @@ static bool has_found_kinds(const target_state *t, const rule_state *r) {
     return false;
 }
 
+/* Is one of the kinds that the rule desires described in another way now? */
+static bool has_changed_kinds(const target_state *t, const rule_state *r) {
+    tu_str group = {0}, version = {0}, kind = {0};
+    for (size_t i = 0; i < r->set->n; i++) {
+        const tu_object_id id = tu_desired_id(r->set, i);
+        if (tu_str_eq(id.kind, kind) && tu_str_eq(id.group, group) &&
+            tu_str_eq(id.version, version))
+            continue;
+        group = id.group, version = id.version, kind = id.kind;
+        const tu_catalogue_kind *before =
+            tu_catalogue_find(r->set->catalogue, group, version, kind, NULL);
+        const tu_catalogue_kind *now = tu_catalogue_find(t->catalogue, group, version, kind, NULL);
+        if (!before || !now || !tu_str_eq(before->hash, now->hash))
+            return true;
+    }
+    return false;
+}
+
 static void on_discover_timer(uv_timer_t *timer) {
     target_discover(timer->data);
 }
@@ -69,9 +87,11 @@ static void discovered(target_state *t, discover_job *j) {
     t->catalogue = TU_TAKE(j->catalogue);
     for (size_t i = 0; i < s->rule_count; i++) {
         rule_state *r = &s->rules[i];
-        if (r->target == t && (!again || !r->set || has_found_kinds(t, r)))
+        if (r->target == t &&
+            (!again || !r->set || has_found_kinds(t, r) || has_changed_kinds(t, r)))
             rule_load(r);
     }
+    target_environment_known(t);
 }
 
 static void discover_done(tu_job *job) {
@@ -102,5 +122,5 @@ void target_discover(target_state *t) {
     discover_job *j = tu_xcalloc(1, sizeof *j);
     j->job = (tu_job){.work = discover_work, .done = discover_done};
     j->t = t;
-    tu_worker_submit(t->worker, &j->job);
+    tu_worker_submit(t->lister, &j->job);
 }

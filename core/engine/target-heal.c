@@ -19,6 +19,7 @@ typedef struct heal_job {
     tu_job job;
     rule_state *r;
     tu_desired_set *set;
+    tu_index *index;
     size_t object;
     int stage;
 } heal_job;
@@ -31,6 +32,7 @@ static void heal_work(tu_job *job) {
     tu_arena a;
     tu_arena_init(&a, 0);
     tu_finding f = tu_desired_finding(j->set, j->object, TU_VERDICT_IN_SYNC);
+    tu_slot slot = {.index = j->index, .object = j->object};
     tu_prepared desired;
     bool written = false;
     _cleanup_(tu_error_freep) tu_error *why = NULL;
@@ -39,10 +41,12 @@ static void heal_work(tu_job *job) {
     if (rc == TU_OK)
         rc = tu_heal_one(&a, j->r->rule, t->plugin, &desired, TU_ACTION_HEAL, &call, NULL, &f,
                          &written, &why);
-    uint64_t hash = tu_desired_hash(j->set, j->object);
     sighting_job *sighting =
-        rc == TU_ECANCELLED ? NULL : target_sighting_new(j->r, hash, &f, BY_HEAL);
+        rc == TU_ECANCELLED ? NULL
+                            : target_sighting_new(j->r, j->set, j->index, j->object, &f, BY_HEAL);
     if (sighting) {
+        sighting->serial = slot.serial;
+        sighting->replaced = slot.replaced;
         sighting->healed = written;
         sighting->heal_error = rc == TU_OK ? NULL : tu_xstrdup(tu_error_text(why));
         tu_inbox_post(t->s->inbox, &sighting->job);
@@ -56,6 +60,7 @@ static void heal_done(tu_job *job) {
     if (!service_is_stopping(j->r->s))
         drift_heal_ended(j->r, &id);
     tu_desired_unref(j->set);
+    tu_index_unref(j->index);
     free(j);
 }
 
@@ -126,6 +131,7 @@ static void heal_due(uv_timer_t *timer) {
             j->job = (tu_job){.work = heal_work, .done = heal_done};
             j->r = r;
             j->set = tu_desired_ref(r->set);
+            j->index = tu_index_ref(r->index);
             j->object = object;
             j->stage = tu_heal_stage(d->finding.id.group, d->finding.id.kind);
             due = tu_xrealloc(due, (n + 1) * sizeof(*due));

@@ -1,6 +1,9 @@
 /*
- * engine/target-look.c: looking at a target without its watch: full listings, and single objects
- * that are read afresh.
+ * engine/target-look.c: looking at a target without its watch: listings, and single objects that are
+ * read afresh.
+ *
+ *   metadata that proves nothing --look--> read (the reader, urgent) --more than READ_SINGLY--> sweep
+ *   suspect, or the scrub       --read--> read (the reader, when there is nothing else to do)
  */
 #include <stdlib.h>
 
@@ -11,26 +14,55 @@
 /* What couldn't be determined is looked at again after this long, then with growing pauses. */
 #define FIRST_LOOK_MS 5000
 
-/* --- a full listing --------------------------------------------------------------------------- */
+/* --- listings --------------------------------------------------------------------------------- */
 
 typedef struct list_job {
     tu_job job;
     target_state *t;
     tu_view *view;
+    listing_kind kind;
+    bool sweep;
     tu_error *error;
     tu_rc rc;
 } list_job;
 
+static bool is_kept(const tu_view *v) {
+    for (size_t i = 0; i < v->rule_count; i++)
+        if (!v->rules[i].index)
+            return false;
+    return true;
+}
+
+static bool has_timed_entries(const tu_view *v) {
+    for (size_t i = 0; i < v->rule_count; i++)
+        for (size_t k = 0; k < v->rules[i].rule->entry_count; k++) {
+            const tu_entry *e = &v->rules[i].rule->entries[k];
+            if (e->expires_ms || e->within_count)
+                return true;
+        }
+    return false;
+}
+
 static void list_work(tu_job *job) {
     list_job *j = (list_job *)job;
+    if (j->sweep) { /* of what is desired now: whoever relied on it did so until here */
+        __atomic_store_n(&j->t->sweep_queued, false, __ATOMIC_RELEASE);
+        pthread_mutex_lock(&j->t->view_lock);
+        j->view = tu_view_ref(j->t->view);
+        pthread_mutex_unlock(&j->t->view_lock);
+    }
     if (service_is_stopping(j->t->s))
         return;
     observing o;
     target_observing_init(&o, j->t, j->view);
+    o.observer.doubt_ruled = j->kind == LISTING_PASS && has_timed_entries(j->view);
     tu_call_options call = target_call(j->t, LIST_TIMEOUT_MS);
     call.on_record = tu_observer_record;
     call.arg = &o.observer;
-    j->rc = tu_call_list(j->t->plugin, j->view->selector, &call, &j->error);
+    bool metadata = j->kind != LISTING_FULL && is_kept(j->view);
+    char *selector = tu_view_ask(j->view, (tu_view_wish){.list_metadata = metadata});
+    j->rc = tu_call_list(j->t->plugin, tu_str_c(selector), &call, &j->error);
+    free(selector);
     target_observing_done(&o);
 }
 
@@ -44,28 +76,50 @@ static void list_done(tu_job *job) {
     free(j);
 }
 
-void target_list(target_state *t, tu_view *view) {
+static list_job *list_new(target_state *t, tu_view *view, listing_kind kind) {
     list_job *j = tu_xcalloc(1, sizeof *j);
     j->job = (tu_job){.work = list_work, .done = list_done};
     j->t = t;
     j->view = view;
-    tu_worker_submit(t->worker, &j->job);
+    j->kind = kind;
+    return j;
+}
+
+void target_list(target_state *t, tu_view *view, listing_kind kind) {
+    tu_worker_submit(t->lister, &list_new(t, view, kind)->job);
 }
 
 void target_list_now(target_state *t) {
     if (t->view && t->view->scope_count)
-        target_list(t, tu_view_ref(t->view));
+        target_list(t, tu_view_ref(t->view), LISTING_PASS);
+}
+
+void target_sweep(target_state *t) {
+    if (!t->view || !t->view->scope_count ||
+        __atomic_exchange_n(&t->sweep_queued, true, __ATOMIC_ACQ_REL))
+        return;
+    list_job *j = list_new(t, NULL, LISTING_FULL);
+    j->sweep = true;
+    tu_worker_submit(t->lister, &j->job);
+}
+
+void target_keep(target_state *t, tu_view *view) {
+    for (size_t i = 0; i < view->rule_count; i++)
+        for (size_t k = 0; k < t->s->rule_count; k++)
+            if (t->s->rules[k].rule == view->rules[i].rule)
+                tu_view_keep(view, i, t->s->rules[k].index);
+}
+
+void target_pass_now(rule_state *r, listing_kind kind) {
+    if (!r->set || r->set->n == 0)
+        return;
+    tu_view *view = tu_view_new(r->s->config, &r->rule, &r->set, 1, r->target->narrow);
+    target_keep(r->target, view);
+    target_list(r->target, view, kind);
 }
 
 static void on_pass(uv_timer_t *timer) {
-    rule_state *r = timer->data;
-    if (!r->set || r->set->n == 0)
-        return;
-    target_list(r->target, tu_view_new(r->s->config, &r->rule, &r->set, 1, r->target->narrow));
-}
-
-void target_pass_now(rule_state *r) {
-    on_pass(&r->pass_timer);
+    target_pass_now(timer->data, LISTING_PASS);
 }
 
 void target_start_passes(rule_state *r) {
@@ -84,62 +138,79 @@ void target_look_later(rule_state *r) {
     uv_timer_start(&r->pass_timer, on_pass, wait, interval);
 }
 
-/* --- verifying single objects ----------------------------------------------------------------- */
+/* --- reading single objects ------------------------------------------------------------------- */
 
-typedef struct verify_job {
+typedef struct read_job {
     tu_job job;
     rule_state *r;
     tu_desired_set *set;
-    uint32_t *objects;
-    size_t n;
-} verify_job;
+    tu_index *index;
+    size_t object;
+    bool later;
+} read_job;
 
-static void verify_one(verify_job *j, uint32_t object) {
+static void read_work(tu_job *job) {
+    read_job *j = (read_job *)job;
     target_state *t = j->r->target;
+    if (service_is_stopping(t->s))
+        return;
     tu_arena a;
     tu_arena_init(&a, 0);
     tu_finding f;
     const tu_value *live = NULL;
     _cleanup_(tu_error_freep) tu_error *why = NULL;
     const tu_call_options call = target_call(t, CALL_TIMEOUT_MS);
+    tu_slot slot = {.index = j->index, .object = j->object, .whole = j->later};
     tu_prepared p;
-    tu_rc rc = tu_desired_open(j->set, object, &a, &p, &why);
+    tu_rc rc = tu_desired_open(j->set, j->object, &a, &p, &why);
     if (rc == TU_OK)
-        rc = tu_verify(&a, j->r->rule, t->plugin, &p, &call, NULL, &live, &f, &why);
+        rc = tu_verify(&a, j->r->rule, t->plugin, &p, &call, &slot, &live, &f, &why);
     if (rc != TU_OK) {
-        f = tu_desired_finding(j->set, object, TU_VERDICT_UNKNOWN);
+        f = tu_desired_finding(j->set, j->object, TU_VERDICT_UNKNOWN);
         f.reason = tu_str_c(tu_error_text(why));
+        slot.serial = j->index ? tu_index_forget(j->index, j->object, 0) : 0;
     }
-    uint64_t hash = tu_desired_hash(j->set, object);
     sighting_job *sighting =
-        rc == TU_ECANCELLED ? NULL : target_sighting_new(j->r, hash, &f, BY_VERIFY);
-    if (sighting)
+        rc == TU_ECANCELLED ? NULL
+                            : target_sighting_new(j->r, j->set, j->index, j->object, &f, BY_VERIFY);
+    if (sighting) {
+        sighting->serial = slot.serial;
+        sighting->replaced = slot.replaced;
         tu_inbox_post(t->s->inbox, &sighting->job);
+    }
     tu_arena_done(&a);
 }
 
-static void verify_work(tu_job *job) {
-    verify_job *j = (verify_job *)job;
-    for (size_t i = 0; i < j->n && !service_is_stopping(j->r->s); i++)
-        verify_one(j, j->objects[i]);
-}
-
-static void verify_done(tu_job *job) {
-    verify_job *j = (verify_job *)job;
+static void read_done(tu_job *job) {
+    read_job *j = (read_job *)job;
     tu_desired_unref(j->set);
-    free(j->objects);
+    tu_index_unref(j->index);
     free(j);
 }
 
-void target_verify(target_state *t, rule_state *r, const uint32_t *objects, size_t n) {
-    if (n == 0)
+void target_read(target_state *t, rule_state *r, size_t object, bool later) {
+    read_job *j = tu_xcalloc(1, sizeof *j);
+    *j = (read_job){.job = {.work = read_work, .done = read_done},
+                    .r = r,
+                    .set = tu_desired_ref(r->set),
+                    .index = tu_index_ref(r->index),
+                    .object = object,
+                    .later = later};
+    if (later)
+        tu_worker_submit_later(t->reader, &j->job);
+    else
+        tu_worker_submit(t->reader, &j->job);
+}
+
+void target_look(target_state *t, rule_state *r, size_t object, const tu_baseline *now) {
+    if (now && r->index && tu_index_is_past(r->index, object, now))
         return;
-    verify_job *j = tu_xcalloc(1, sizeof *j);
-    j->job = (tu_job){.work = verify_work, .done = verify_done};
-    j->r = r;
-    j->set = tu_desired_ref(r->set);
-    j->objects = tu_xmalloc(n * sizeof *objects);
-    memcpy(j->objects, objects, n * sizeof *objects);
-    j->n = n;
-    tu_worker_submit(t->worker, &j->job);
+    if (now && drift_is_healing(r, object, now))
+        return;
+    if (__atomic_load_n(&t->sweep_queued, __ATOMIC_ACQUIRE))
+        return;
+    if (tu_worker_pending(t->reader) >= READ_SINGLY)
+        target_sweep(t);
+    else if (!r->index || tu_index_want(r->index, object))
+        target_read(t, r, object, false);
 }

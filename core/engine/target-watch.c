@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "engine/target.h"
@@ -12,9 +13,19 @@
 /* --- sightings -------------------------------------------------------------------------------- */
 
 void target_sighting_free(sighting_job *j) {
+    tu_index_unref(j->index);
     tu_arena_done(&j->arena);
     free(j->heal_error);
     free(j);
+}
+
+/* Is it about what is desired now, and nothing newer was said of the object? */
+static bool is_news(const sighting_job *j, size_t object) {
+    const rule_state *r = j->r;
+    if (object == TU_DESIRED_NONE || tu_desired_hash(r->set, object) != j->desired_hash)
+        return false;
+    bool newer = !j->index || j->index != r->index || tu_index_take(j->index, j->object, j->serial);
+    return newer || j->origin == BY_HEAL; /* the outcome of what we did is always told */
 }
 
 static void sighting_done(tu_job *job) {
@@ -22,19 +33,23 @@ static void sighting_done(tu_job *job) {
     rule_state *r = j->r;
     if (!service_is_stopping(r->s) && r->set) {
         size_t object = tu_desired_find(r->set, &j->finding->id);
-        if (object != TU_DESIRED_NONE && tu_desired_hash(r->set, object) == j->desired_hash)
+        if (j->replaced && object != TU_DESIRED_NONE)
+            drift_replaced(r, j->finding);
+        if (is_news(j, object))
             drift_sighted(r, j->finding, j->suspect, j->origin, j->healed, j->heal_error);
     }
     target_sighting_free(j);
 }
 
-sighting_job *target_sighting_new(rule_state *r, uint64_t desired_hash, const tu_finding *f,
-                                  sighting_origin origin) {
+sighting_job *target_sighting_new(rule_state *r, const tu_desired_set *set, tu_index *index,
+                                  size_t object, const tu_finding *f, sighting_origin origin) {
     sighting_job *j = tu_xcalloc(1, sizeof *j);
     j->job.done = sighting_done;
     j->r = r;
     j->origin = origin;
-    j->desired_hash = desired_hash;
+    j->desired_hash = tu_desired_hash(set, object);
+    j->index = tu_index_ref(index);
+    j->object = object;
     tu_arena_init(&j->arena, 0);
     j->finding = tu_finding_copy(&j->arena, f);
     if (!j->finding) {
@@ -95,17 +110,107 @@ static bool is_cancelled(const void *cancel) {
     return cancel && tu_cancel_fired(cancel);
 }
 
+/* Nobody will hear of it: so it isn't known either. */
+static tu_rc unheard(const tu_view_rule *r, size_t object, tu_rc rc) {
+    if (r->index)
+        tu_index_forget(r->index, object, 0);
+    return rc;
+}
+
 static tu_rc on_sighted(void *arg, const tu_sighting *s) {
     observing *o = arg;
-    uint64_t hash = tu_desired_hash(o->view->rules[s->rule].set, s->object);
-    sighting_job *j = target_sighting_new(o->rules[s->rule], hash, s->finding, BY_WATCH);
+    const tu_view_rule *r = &o->view->rules[s->rule];
+    sighting_job *j =
+        target_sighting_new(o->rules[s->rule], r->set, r->index, s->object, s->finding, BY_WATCH);
     if (!j)
-        return TU_EINTERNAL;
+        return unheard(r, s->object, TU_EINTERNAL);
     j->suspect = s->suspect;
+    j->serial = s->serial;
+    j->replaced = s->replaced;
     if (!tu_inbox_post_bounded(o->t->s->inbox, &j->job, is_cancelled, o->cancel)) {
         target_sighting_free(j);
-        return TU_ECANCELLED;
+        return unheard(r, s->object, TU_ECANCELLED);
     }
+    return TU_OK;
+}
+
+/* Metadata that proves nothing, on its way to target_look(). */
+typedef struct look_job {
+    tu_job job;
+    rule_state *r;
+    tu_view *view; /* whose set has the object */
+    size_t rule, object;
+    tu_baseline now;
+} look_job;
+
+static void look_done(tu_job *job) {
+    look_job *j = (look_job *)job;
+    rule_state *r = j->r;
+    const tu_desired_set *set = j->view->rules[j->rule].set;
+    if (!service_is_stopping(r->s) && r->set) {
+        const tu_object_id id = tu_desired_id(set, j->object);
+        size_t object = r->set == set ? j->object : tu_desired_find(r->set, &id);
+        if (object != TU_DESIRED_NONE)
+            target_look(r->target, r, object, &j->now);
+    }
+    tu_view_unref(j->view);
+    free(j);
+}
+
+static void log_look(const tu_view_rule *r, size_t object, tu_look_reason why,
+                     const tu_value *live) {
+    if (!tu_log_enabled(TU_LOG_DEBUG))
+        return;
+    _cleanup_(tu_buf_done) tu_buf id = TU_BUF_INIT(4 * TU_KIB), hands = TU_BUF_INIT(4 * TU_KIB);
+    const tu_object_id it = tu_desired_id(r->set, object);
+    tu_object_id_print(&id, &it);
+    if (r->index)
+        tu_index_hands(r->index, object, live, &hands);
+    tu_log(TU_LOG_DEBUG, "metadata alone proves nothing: the object is read", "object",
+           tu_buf_c(&id), "why", tu_look_reason_name(why), "managers", tu_buf_c(&hands), NULL);
+}
+
+static tu_rc on_look(void *arg, size_t rule, size_t object, tu_look_reason why,
+                     const tu_baseline *now, const tu_value *live) {
+    observing *o = arg;
+    log_look(&o->view->rules[rule], object, why, live);
+    look_job *j = tu_xcalloc(1, sizeof *j);
+    *j = (look_job){.job.done = look_done,
+                    .r = o->rules[rule],
+                    .view = tu_view_ref(o->view),
+                    .rule = rule,
+                    .object = object,
+                    .now = *now};
+    if (tu_inbox_post_bounded(o->t->s->inbox, &j->job, is_cancelled, o->cancel))
+        return TU_OK;
+    tu_view_unref(j->view);
+    free(j);
+    return TU_ECANCELLED;
+}
+
+typedef struct environment_job {
+    tu_job job;
+    target_state *t;
+    char *hash;
+} environment_job;
+
+static void environment_done(tu_job *job) {
+    environment_job *j = (environment_job *)job;
+    if (!service_is_stopping(j->t->s))
+        target_environment(j->t, j->hash);
+    free(j->hash);
+    free(j);
+}
+
+static tu_rc on_environment(void *arg, tu_str hash) {
+    observing *o = arg;
+    environment_job *j = tu_xcalloc(1, sizeof *j);
+    j->job.done = environment_done;
+    j->t = o->t;
+    j->hash = tu_xmalloc(hash.n + 1);
+    memcpy(j->hash, hash.n ? hash.p : "", hash.n);
+    j->hash[hash.n] = 0;
+    tu_inbox_post(o->t->s->inbox, &j->job);
     return TU_OK;
 }
 
@@ -153,6 +258,8 @@ void target_observing_init(observing *o, target_state *t, tu_view *view) {
             if (t->s->rules[k].rule == view->rules[i].rule)
                 o->rules[i] = &t->s->rules[k];
     const tu_observer_sink sink = {.sighted = on_sighted,
+                                   .look = on_look,
+                                   .environment = on_environment,
                                    .stranger = target_on_stranger,
                                    .stranger_gone = target_on_stranger_gone,
                                    .ended = on_ended,
@@ -237,16 +344,30 @@ static void post_ended(target_state *t, tu_error *why) {
     tu_inbox_post(t->s->inbox, &j->job);
 }
 
+/* The listing that a watch begins with has all that can't be proved from metadata. */
+static char *ask_watch(const tu_view *view) {
+    size_t unknown = 0, kept = 0;
+    for (size_t i = 0; i < view->rule_count; i++) {
+        const tu_view_rule *r = &view->rules[i];
+        kept += r->index != NULL;
+        unknown += r->set->n - (r->index ? tu_index_count(r->index).baselines : 0);
+    }
+    bool all_kept = kept == view->rule_count;
+    return tu_view_ask(view, (tu_view_wish){.list_metadata = all_kept && unknown <= READ_SINGLY,
+                                            .watch_metadata = all_kept,
+                                            .environment = all_kept});
+}
+
 static void *watch(void *arg) {
     watching *w = arg;
     for (unsigned failures = 0; !tu_cancel_fired(w->cancel); failures++) {
         take_view(w);
-        tu_str selector = tu_str_c(tu_xstrdup(w->o.view->selector.p));
+        char *selector = ask_watch(w->o.view);
         const tu_call_options call = {.on_record = on_watched, .arg = w, .cancel = w->cancel};
         _cleanup_(tu_error_freep) tu_error *why = NULL;
-        tu_rc rc = tu_call_target_watch(w->t->plugin, selector, &call, &why);
+        tu_rc rc = tu_call_target_watch(w->t->plugin, tu_str_c(selector), &call, &why);
         target_observing_done(&w->o);
-        free((char *)(uintptr_t)selector.p);
+        free(selector);
         if (rc == TU_ECANCELLED || tu_cancel_fired(w->cancel))
             break;
         tu_log(TU_LOG_WARN, "watching a target ended, beginning again", "target", w->t->use->name.p,
@@ -285,6 +406,7 @@ tu_view *target_build_view(const target_state *t) {
             sets[n++] = s->rules[i].set;
         }
     tu_view *view = tu_view_new(s->config, rules, sets, n, t->narrow);
+    target_keep((target_state *)(uintptr_t)t, view);
     free(rules);
     free(sets);
     return view;

@@ -9,6 +9,8 @@
 
 #define CALL_TIMEOUT_MS 60000
 #define LIST_TIMEOUT_MS 600000
+/* More objects than this are found by one listing instead of one read each. */
+#define READ_SINGLY 100
 
 tu_call_options target_call(const target_state *t, int64_t timeout_ms);
 
@@ -27,13 +29,16 @@ typedef struct sighting_job {
     tu_finding *finding;
     uint64_t desired_hash; /* of the object that was judged: is the sighting still about what is
                               desired now? */
-    bool suspect, healed;
+    tu_index *index;       /* whose serial it is; may be NULL */
+    size_t object;
+    uint32_t serial;
+    bool suspect, healed, replaced;
     sighting_origin origin;
     char *heal_error;
 } sighting_job;
-/* NULL: out of memory. */
-sighting_job *target_sighting_new(rule_state *r, uint64_t desired_hash, const tu_finding *f,
-                                  sighting_origin origin);
+/* object: of the set and the index. NULL: out of memory. */
+sighting_job *target_sighting_new(rule_state *r, const tu_desired_set *set, tu_index *index,
+                                  size_t object, const tu_finding *f, sighting_origin origin);
 void target_sighting_free(sighting_job *j);
 
 /* Something that observes a view for a target: the sink of a list or watch call. */
@@ -65,9 +70,27 @@ void target_strangers_listed(observing *o, size_t scope);
 void target_strangers_review(target_state *t);
 
 /* target-look.c */
-void target_list(target_state *t, tu_view *view); /* takes the view over */
+typedef enum {
+    LISTING_METADATA, /* what it doesn't prove is read */
+    LISTING_PASS,     /* the same; and so is what was decided by the time */
+    LISTING_FULL
+} listing_kind;
+void target_list(target_state *t, tu_view *view, listing_kind kind); /* takes the view over */
 void target_list_now(target_state *t);
+/* Everything of the target in full, once, however often it is asked for until it begins. */
+void target_sweep(target_state *t);
 void target_start_passes(rule_state *r);
-void target_pass_now(rule_state *r);
+void target_pass_now(rule_state *r, listing_kind kind);
+/* A view keeps what is learned where it belongs. */
+void target_keep(target_state *t, tu_view *view);
+
+/* target-baselines.c: environment, scrub, files */
+void target_environment(target_state *t, const char *hash);
+void target_environment_known(target_state *t); /* the kinds are known again */
+void target_baselines_start(target_state *t);
+void target_baselines_save(target_state *t);
+/* How many of n objects are due after that time; what isn't a whole one comes by chance (0 to
+ * UINT32_MAX). */
+size_t scrub_share(size_t n, int64_t elapsed_ms, uint32_t chance);
 
 #endif

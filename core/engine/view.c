@@ -136,9 +136,13 @@ void tu_observer_done(tu_observer *o) {
 }
 
 static tu_rc tell(tu_observer *o, size_t rule, size_t object, const tu_finding *f, bool suspect,
-                  uint32_t serial) {
-    const tu_sighting s = {
-        .rule = rule, .object = object, .finding = f, .suspect = suspect, .serial = serial};
+                  bool replaced, uint32_t serial) {
+    const tu_sighting s = {.rule = rule,
+                           .object = object,
+                           .finding = f,
+                           .suspect = suspect,
+                           .replaced = replaced,
+                           .serial = serial};
     return o->sink.sighted(o->sink.arg, &s);
 }
 
@@ -174,9 +178,7 @@ static tu_rc sight(tu_observer *o, size_t rule, size_t object, const tu_value *l
     }
     if (r->index)
         serial = keep(o, rule, object, &s, now, &replaced);
-    if (replaced && o->sink.replaced && (rc = o->sink.replaced(o->sink.arg, rule, object)) != TU_OK)
-        return rc;
-    return tell(o, rule, object, &s.finding, s.suspect, serial);
+    return tell(o, rule, object, &s.finding, s.suspect, replaced, serial);
 }
 
 /* Nothing has to be judged: it says what was said before, where nobody heard that yet. */
@@ -189,7 +191,7 @@ static tu_rc sight_known(tu_observer *o, size_t rule, size_t object, const tu_kn
     f.confidence = known->confidence;
     f.uid = tu_value_get_string(metadata, "uid");
     f.resource_version = tu_value_get_string(metadata, "resourceVersion");
-    return tell(o, rule, object, &f, false, known->serial);
+    return tell(o, rule, object, &f, false, false, known->serial);
 }
 
 /* What has only its metadata can be proved to be what it was, or must be read. */
@@ -406,7 +408,7 @@ static tu_rc on_end(tu_observer *o, size_t scope) {
                 f.reason =
                     TU_S("unreadable: the target sent an object of this kind that can't be read");
                 uint32_t serial = r->index ? tu_index_forget(r->index, k, 0) : 0;
-                rc = tell(o, i, k, &f, false, serial);
+                rc = tell(o, i, k, &f, false, false, serial);
             } else {
                 rc = sight(o, i, k, NULL, NULL);
             }

@@ -92,6 +92,7 @@ typedef struct tu_sighting {
     size_t rule, object;
     const tu_finding *finding;
     bool suspect;
+    bool replaced;   /* it isn't the object that it was: deleted and made anew, unseen */
     uint32_t serial; /* tu_index_take; 0: there is no index */
 } tu_sighting;
 
@@ -102,8 +103,6 @@ typedef struct tu_observer_sink {
      * metadata is never asked for. */
     tu_rc (*look)(void *arg, size_t rule, size_t object, tu_look_reason why, const tu_baseline *now,
                   const tu_value *live);
-    /* It isn't the object that it was: deleted and made anew, unseen. Optional. */
-    tu_rc (*replaced)(void *arg, size_t rule, size_t object);
     /* An object of the rule's scope that stands in no set of the view: `unmanaged`, or `in-sync` with
      * the reason why nobody has to declare it. known: since its listing began it was told as
      * unmanaged. NULL: they aren't looked for. */

@@ -125,8 +125,8 @@ struct tu_worker {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    queue jobs;
-    size_t pending;
+    queue jobs, later;
+    size_t pending; /* of jobs */
     bool stop;
     tu_inbox *inbox;
 };
@@ -136,6 +136,9 @@ static void *run(void *arg) {
     pthread_mutex_lock(&w->lock);
     for (;;) {
         tu_job *j = pop(&w->jobs);
+        bool urgent = j != NULL;
+        if (!j)
+            j = pop(&w->later);
         if (!j && w->stop)
             break;
         if (!j) {
@@ -147,7 +150,7 @@ static void *run(void *arg) {
             j->work(j);
         tu_inbox_post(w->inbox, j);
         pthread_mutex_lock(&w->lock);
-        w->pending--;
+        w->pending -= urgent;
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
@@ -170,6 +173,13 @@ void tu_worker_submit(tu_worker *w, tu_job *j) {
     pthread_mutex_lock(&w->lock);
     push(&w->jobs, j);
     w->pending++;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void tu_worker_submit_later(tu_worker *w, tu_job *j) {
+    pthread_mutex_lock(&w->lock);
+    push(&w->later, j);
     pthread_cond_signal(&w->wake);
     pthread_mutex_unlock(&w->lock);
 }

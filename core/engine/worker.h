@@ -41,6 +41,8 @@ void tu_inbox_free(tu_inbox *i, void (*closed)(void *arg), void *arg);
 typedef struct tu_worker tu_worker;
 tu_worker *tu_worker_new(tu_inbox *inbox, const char *name);
 void tu_worker_submit(tu_worker *w, tu_job *j);
+/* Done when there is nothing else to do. */
+void tu_worker_submit_later(tu_worker *w, tu_job *j);
 size_t tu_worker_pending(const tu_worker *w); /* submitted and not done yet */
 /* Waits for everything submitted, then ends the thread. done() of what finished is still to be
  * drained. Takes NULL. */
