@@ -23,6 +23,7 @@ static int compare(tu_cli *cli, bool diff) {
         .cancel = cli->cancel,
         .progress = tu_terminal_progress,
         .progress_arg = cli,
+        .quiet = tu_cli_has(cli, TU_OPTION_ALL),
     };
     tu_report *report = NULL;
     tu_errors errors = {0};

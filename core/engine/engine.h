@@ -21,6 +21,8 @@ typedef struct tu_pass_options {
     tu_cancel *cancel;
     void (*progress)(void *arg, const char *stage, int64_t done, int64_t total);
     void *progress_arg;
+    bool
+        quiet; /* keep what is no drift, too (tu_finding.quiet): for reports that list everything */
 } tu_pass_options;
 
 /* Compares every rule's desired set with its target. Never writes; dry runs only where the rule

@@ -53,6 +53,11 @@ static void progress(const pass *p, const char *stage, int64_t done, int64_t tot
         p->o->progress(p->o->progress_arg, stage, done, total);
 }
 
+static tu_finding *keep(const pass *p, const tu_finding *f) {
+    tu_arena *a = &p->report->arena;
+    return p->o->quiet ? tu_finding_copy_whole(a, f) : tu_finding_copy(a, f);
+}
+
 /* --- listing ---------------------------------------------------------------------------------- */
 
 typedef struct listing {
@@ -64,7 +69,7 @@ typedef struct listing {
 static tu_rc on_sighted(void *arg, const tu_sighting *s) {
     listing *l = arg;
     rule_pass *r = l->rule;
-    r->findings[s->object] = tu_finding_copy(&l->pass->report->arena, s->finding);
+    r->findings[s->object] = keep(l->pass, s->finding);
     r->suspect[s->object] = s->suspect;
     if (++l->seen % 200 == 0)
         progress(l->pass, "comparing", (int64_t)l->seen, (int64_t)r->view->rules[0].set->n);
@@ -181,7 +186,7 @@ static tu_rc verify_suspects(pass *p, rule_pass *r) {
         if (rc == TU_OK)
             rc = tu_verify(&a, r->rule, r->target, &desired, &call, NULL, &live, &f, &why);
         if (rc == TU_OK)
-            r->findings[i] = tu_finding_copy(&p->report->arena, &f);
+            r->findings[i] = keep(p, &f);
         else if (rc != TU_ECANCELLED)
             rc = TU_OK; /* the observed finding stands */
         progress(p, "confirming by dry run", (int64_t)i + 1, (int64_t)set->n);

@@ -50,6 +50,8 @@ tu_rc tu_view_see(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
                                 .column = desired->column,
                                 .changes = j.changes,
                                 .change_count = j.change_count,
+                                .quiet = j.quiet,
+                                .quiet_count = j.quiet_count,
                                 .uid = j.uid,
                                 .resource_version = j.resource_version};
     tu_clock clock = tu_clock_real();

@@ -154,11 +154,37 @@ tu_finding *tu_finding_copy(tu_arena *a, const tu_finding *f) {
     if (copy == NULL)
         return NULL;
     *copy = *f;
-    if (!keep_changes(a, &copy->changes, f->change_count) ||
-        (f->quiet_count > 0 && !keep_changes(a, &copy->quiet, f->quiet_count)) ||
-        !keep_id(a, &copy->id) || !keep(a, &copy->reason) || !keep(a, &copy->onset) ||
-        !keep(a, &copy->file) || !keep(a, &copy->entry) || !keep(a, &copy->uid) ||
-        !keep(a, &copy->resource_version))
+    copy->quiet = NULL;
+    copy->quiet_count = 0;
+    if (!keep_changes(a, &copy->changes, f->change_count) || !keep_id(a, &copy->id) ||
+        !keep(a, &copy->reason) || !keep(a, &copy->onset) || !keep(a, &copy->file) ||
+        !keep(a, &copy->entry) || !keep(a, &copy->uid) || !keep(a, &copy->resource_version))
         return NULL;
+    return copy;
+}
+
+static bool is_among(const tu_change *c, const tu_change *changes, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (changes[i].kind == c->kind && tu_str_eq(changes[i].path, c->path))
+            return true;
+    }
+    return false;
+}
+
+tu_finding *tu_finding_copy_whole(tu_arena *a, const tu_finding *f) {
+    tu_finding *copy = tu_finding_copy(a, f);
+    if (copy == NULL || f->quiet_count == 0)
+        return copy;
+    copy->quiet = tu_arena_alloc(a, f->quiet_count * sizeof *copy->quiet);
+    if (copy->quiet == NULL)
+        return NULL;
+    for (size_t i = 0; i < f->quiet_count; i++) {
+        if (is_among(&f->quiet[i], f->changes, f->change_count))
+            continue;
+        tu_change *c = &copy->quiet[copy->quiet_count++];
+        *c = f->quiet[i];
+        if (!keep_change(a, c))
+            return NULL;
+    }
     return copy;
 }

@@ -66,7 +66,8 @@ typedef struct tu_finding {
     uint32_t line, column;
     tu_change *changes;
     size_t change_count;
-    tu_change *quiet; /* beside, and no drift (compare/judge.h). Only where somebody asked for it */
+    tu_change
+        *quiet; /* beside, and no drift (compare/judge.h); a rule may have made changes of some */
     size_t quiet_count;
     /* The strongest of its changes, or of the verdict itself: */
     tu_action action;
@@ -76,5 +77,8 @@ typedef struct tu_finding {
     tu_str uid, resource_version;
 } tu_finding;
 
+/* Both return NULL when memory is exhausted. The first leaves out what is quiet, which hardly anybody
+ * wants kept; the second leaves out only what stands among the changes. */
 tu_finding *tu_finding_copy(tu_arena *a, const tu_finding *f);
+tu_finding *tu_finding_copy_whole(tu_arena *a, const tu_finding *f);
 #endif

@@ -295,7 +295,8 @@ static void emit_structures(hunk *h, tu_str step, const tu_value *live, const tu
 static void emit_values(hunk *h, tu_str step, const tu_value *live, const tu_value *desired) {
     bool structures =
         live->type == desired->type && tu_value_count(live) > 0 && tu_value_count(desired) > 0;
-    if (tu_show_is_text(live) && tu_show_is_text(desired))
+    if (tu_value_is(live, TU_STRING) && tu_value_is(desired, TU_STRING) &&
+        (tu_show_is_text(live) || tu_show_is_text(desired)))
         emit_texts(h, step, live->string, desired->string);
     else if (structures)
         emit_structures(h, step, live, desired);
@@ -333,7 +334,7 @@ void tu_show_hunk(const tu_change *c, tu_diff_line *line, void *arg) {
     emit_parent(&h, path);
     const tu_value *live = c->kind == TU_CHANGE_REMOVED ? NULL : c->live;
     const tu_value *desired = c->kind == TU_CHANGE_ADDED ? NULL : c->desired;
-    if (c->kind == TU_CHANGE_ORDER && live && desired) {
+    if (c->kind == TU_CHANGE_ORDER && tu_value_is(live, TU_LIST) && tu_value_is(desired, TU_LIST)) {
         tu_buf name = TU_BUF_INIT(h.max);
         add_blanks(&name, h.indent);
         add_name(&name, step);

@@ -67,7 +67,7 @@ static void add_changes(tu_buf *out, const char *key, const tu_change *changes, 
     tu_buf_add_byte(out, ']');
 }
 
-static void add_finding(tu_buf *out, const tu_finding *f) {
+static void add_finding(tu_buf *out, const tu_finding *f, bool quiet) {
     tu_buf_add_byte(out, '{');
     add_text(out, "", "group", f->id.group);
     add_text(out, ",", "version", f->id.version);
@@ -81,18 +81,22 @@ static void add_finding(tu_buf *out, const tu_finding *f) {
     add_text(out, ",", "file", f->file);
     tu_buf_addf(out, ",\"line\":%u", f->line);
     add_changes(out, "changes", f->changes, f->change_count);
-    if (f->quiet_count > 0)
+    if (quiet && f->quiet_count > 0)
         add_changes(out, "quiet", f->quiet, f->quiet_count);
     tu_buf_add_byte(out, '}');
 }
 
-void tu_report_finding_json(tu_buf *out, const tu_finding *f) {
+static void add_safe_finding(tu_buf *out, const tu_finding *f, bool quiet) {
     tu_buf raw = TU_BUF_INIT(out->max);
-    add_finding(&raw, f);
+    add_finding(&raw, f, quiet);
     tu_show_safe(out, tu_buf_str(&raw));
     if (raw.rc != TU_OK && out->rc == TU_OK)
         out->rc = raw.rc;
     tu_buf_done(&raw);
+}
+
+void tu_report_finding_json(tu_buf *out, const tu_finding *f) {
+    add_safe_finding(out, f, false);
 }
 
 static void add_summary(tu_buf *out, const tu_report *r) {
@@ -143,9 +147,10 @@ static void add_parts(tu_buf *out, const char *key, const tu_coverage_part *part
 }
 
 /* Only where unmanaged objects were looked for. */
-static void add_coverage(tu_buf *out, const tu_coverage *c) {
+static void add_coverage(tu_buf *to, const tu_coverage *c) {
     if (!c->known)
         return;
+    tu_buf raw = TU_BUF_INIT(to->max), *out = &raw;
     tu_buf_add_c(out, ",\"coverage\":{");
     add_covered(out, c->managed, c->unmanaged);
     tu_buf_addf(out, ",\"explained\":%zu,\"partly\":%s", c->explained,
@@ -153,6 +158,8 @@ static void add_coverage(tu_buf *out, const tu_coverage *c) {
     add_parts(out, "kinds", c->kinds, c->kind_count);
     add_parts(out, "namespaces", c->namespaces, c->namespace_count);
     tu_buf_add_byte(out, '}');
+    tu_show_safe(to, tu_buf_str(&raw));
+    tu_buf_done(&raw);
 }
 
 static void add_rule(tu_buf *out, const tu_rule_report *rule, bool all) {
@@ -168,7 +175,7 @@ static void add_rule(tu_buf *out, const tu_rule_report *rule, bool all) {
         if (!all && tu_report_is_quiet(rule->findings[i]))
             continue;
         tu_buf_add_c(out, separator);
-        tu_report_finding_json(out, rule->findings[i]);
+        add_safe_finding(out, rule->findings[i], all);
         separator = ",";
     }
     tu_buf_add_byte(out, ']');

@@ -132,6 +132,14 @@ static void add_location(results *s, const tu_rule_report *r, const tu_finding *
     tu_buf_done(&name);
 }
 
+/* "[text](address)" would be a link (SARIF 3.11.6), and what it says comes from outside. */
+static void add_unlinked(tu_buf *out, tu_str s) {
+    for (size_t i = 0; i < s.n; i++) {
+        tu_buf_add_c(out, s.p[i] == '(' && i > 0 && s.p[i - 1] == ']' ? " " : "");
+        tu_buf_add_byte(out, s.p[i]);
+    }
+}
+
 static void add_message(tu_buf *out, const tu_finding *f, const tu_change *c) {
     tu_buf text = TU_BUF_INIT(ROOM), cut = TU_BUF_INIT(ROOM);
     tu_say_object(&text, f);
@@ -150,7 +158,9 @@ static void add_message(tu_buf *out, const tu_finding *f, const tu_change *c) {
         tu_say_finding(&text, f);
     }
     tu_show_cut(&cut, tu_buf_str(&text), MESSAGE_COLUMNS);
-    add_text(out, ",\"message\":{", "text", tu_buf_str(&cut));
+    tu_buf_clear(&text);
+    add_unlinked(&text, tu_buf_str(&cut));
+    add_text(out, ",\"message\":{", "text", tu_buf_str(&text));
     tu_buf_add_byte(out, '}');
     tu_buf_done(&text);
     tu_buf_done(&cut);

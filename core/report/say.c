@@ -174,7 +174,8 @@ static void add_texts(tu_buf *out, tu_str desired, tu_str live) {
 }
 
 static void add_values(tu_buf *out, const tu_change *c, size_t limit) {
-    if (tu_show_is_text(c->desired) && tu_show_is_text(c->live)) {
+    bool strings = tu_value_is(c->desired, TU_STRING) && tu_value_is(c->live, TU_STRING);
+    if (strings && (tu_show_is_text(c->desired) || tu_show_is_text(c->live))) {
         add_texts(out, c->desired->string, c->live->string);
         return;
     }

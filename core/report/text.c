@@ -183,6 +183,8 @@ static void print_rest(tu_printer *p, const tu_finding *f) {
         if (p->o->diff || since.n == 0) {
             tu_print(p, "since ");
             tu_print_outside(p, TU_PAINT_DIM, f->onset);
+            if (since.n > 0)
+                tu_buf_addf(&p->line, " (%s)", tu_buf_c(&since));
         } else {
             tu_buf_addf(&p->line, "for %s", tu_buf_c(&since));
         }
@@ -480,7 +482,9 @@ static bool has_changes(const tu_report *r) {
     return false;
 }
 
-void tu_report_write_text(const tu_report *r, const tu_report_options *o, tu_buf *out) {
+void tu_report_write_text(const tu_report *r, const tu_report_options *given, tu_buf *out) {
+    tu_report_options how = *given, *o = &how;
+    how.diff = how.diff && how.format != TU_REPORT_TABLE;
     tu_printer p = begin(o, out, o->now_ms ? o->now_ms : r->finished_ms);
     if (o->diff && has_changes(r)) {
         tu_print_paint(&p, TU_PAINT_RED, "- what is live");

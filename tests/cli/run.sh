@@ -30,6 +30,7 @@ trap 'exit 130' INT TERM
 normalise() {
     sed -E -e "s#$1#DIR#g" -e "s#$TRUEUP_PLUGIN_PATH#PLUGINS#g" -e "s#$build#BUILD#g" \
         -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z/TIME/g' \
+        -e 's/ timestamp="[^"]*"/ timestamp="TIME"/' -e '/<testsuites/s/ time="[^"]*"/ time="SECONDS"/' \
         -e 's/\b[0-9a-f]{64}\b/REVISION/g' -e 's/@[0-9a-f]{10}\b/@REVISION/g'
 }
 
