@@ -127,7 +127,8 @@ static int fail_kind(tu_cli *cli, const char *kind) {
 int tu_command_config_schema(tu_cli *cli) {
     tu_buf out = TU_BUF_INIT(4 * TU_MIB);
     if (cli->argument_count) {
-        const char *schema = tu_config_schema(cli->arguments[0]);
+        bool report = strcmp(cli->arguments[0], "Report") == 0; /* written, not read */
+        const char *schema = report ? tu_report_schema() : tu_config_schema(cli->arguments[0]);
         if (!schema)
             return fail_kind(cli, cli->arguments[0]);
         tu_buf_add_c(&out, schema);

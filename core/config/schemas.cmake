@@ -1,6 +1,7 @@
-# config/schemas.cmake: turns config/schemas/<Kind>.json into C arrays, so that the program needs no files to know its own shapes.
+# config/schemas.cmake: turns config/schemas/<Kind>.json and report/schemas/Report.json into C arrays, so that the program needs no files to know its own shapes.
 # What several kinds have in common stands in schemas/parts: "@entry@" becomes the text of parts/entry.json.
-file(GLOB schema_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/core/config/schemas/*.json)
+file(GLOB schema_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/core/config/schemas/*.json
+     ${CMAKE_SOURCE_DIR}/core/report/schemas/*.json)
 file(GLOB schema_parts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/core/config/schemas/parts/*.json)
 set(schema_source "/* made by core/config/schemas.cmake from core/config/schemas */\n")
 foreach(file ${schema_files} ${schema_parts})

@@ -40,6 +40,12 @@ bool tu_report_format_parse(tu_str s, tu_report_format *ret) {
     return false;
 }
 
+extern const char tu_config_schema_Report[]; /* made by config/schemas.cmake */
+
+const char *tu_report_schema(void) {
+    return tu_config_schema_Report;
+}
+
 void tu_report_write(const tu_report *r, const tu_report_options *o, tu_buf *out) {
     formats[o->format].write(r, o, out);
 }

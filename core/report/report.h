@@ -100,6 +100,8 @@ bool tu_report_is_drift(const tu_finding *f);
 void tu_report_finding_json(tu_buf *out, const tu_finding *f);
 /* One finding as text, as check and diff print it. */
 void tu_report_finding_text(tu_buf *out, const tu_finding *f, const tu_report_options *o);
+/* The JSON Schema of what TU_REPORT_JSON writes, as static text (report/schemas/Report.json). */
+const char *tu_report_schema(void);
 /* Counts findings by verdict. */
 void tu_report_count(const tu_report *r, size_t ret[TU_VERDICT_COUNT]);
 

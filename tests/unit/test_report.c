@@ -10,6 +10,8 @@
 #include "base/str.h"
 #include "report/report.h"
 #include "report/show.h"
+#include "value/json.h"
+#include "value/schema.h"
 #include "value/yaml.h"
 
 #include <setjmp.h>
@@ -277,6 +279,31 @@ static void the_json_has_the_documented_keys_in_their_order(void **state) {
     ASSERT_KEYS(at(cJSON_GetArrayItem(changes, 0), "owner"), "manager", "operation", "subresource",
                 "time", "class");
     cJSON_Delete(json);
+}
+
+static void the_json_is_as_its_schema_says(void **state) {
+    (void)state;
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    tu_value *schema = NULL;
+    assert_int_equal(tu_json_parse(&a, tu_str_c(tu_report_schema()), 0, NULL, &schema, NULL, NULL),
+                     TU_OK);
+    assert_int_equal(tu_schema_check(schema, NULL), TU_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tu_report r = {0};
+        read_report(cases[i], &r);
+        tu_buf out = TU_BUF_INIT(ROOM);
+        tu_report_write(&r, &(tu_report_options){.format = TU_REPORT_JSON, .all = true}, &out);
+        tu_value *v = NULL;
+        assert_int_equal(tu_json_parse(&a, tu_buf_str(&out), 0, NULL, &v, NULL, NULL), TU_OK);
+        tu_errors errors = {0};
+        tu_schema_validate(&a, schema, v, cases[i], tu_buf_str(&out), "", &errors);
+        if (errors.n)
+            fail_msg("%s", tu_error_text(errors.items[0]));
+        tu_buf_done(&out);
+        tu_arena_done(&r.arena);
+    }
+    tu_arena_done(&a);
 }
 
 static void an_added_field_has_no_desired_and_a_removed_one_no_live(void **state) {
@@ -558,6 +585,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_case_comes_out_as_its_files_say),
         cmocka_unit_test(the_json_has_the_documented_keys_in_their_order),
+        cmocka_unit_test(the_json_is_as_its_schema_says),
         cmocka_unit_test(an_added_field_has_no_desired_and_a_removed_one_no_live),
         cmocka_unit_test(objects_in_sync_are_left_out_and_still_counted),
         cmocka_unit_test(a_problem_and_notes_stand_there_only_when_there_are_any),
