@@ -359,7 +359,7 @@ static void add_rule_json(page *p) {
     tu_buf_add_c(b, ",\"problem\":");
     tu_buf_add_json_string(b, p->item->problem);
     tu_buf_add_c(b, ",\"finding\":");
-    tu_report_finding_json(b, f);
+    tu_report_finding_whole_json(b, f);
     tu_buf_add_c(b, ",\"decisions\":[");
     for (size_t i = 0; i < f->change_count; i++)
         if (is_asked(p, f->changes[i].path)) {

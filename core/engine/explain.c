@@ -159,6 +159,7 @@ static tu_rc list_quiet(explainer *x, const tu_prepared *desired, tu_explained *
                                .everything = true};
     tu_rc rc = tu_judge(&x->e->arena, &in, &j, error);
     tu_finding *f = &item->finding;
+    f->quiet_count = 0; /* those of the judgement before are few of them */
     f->quiet = rc == TU_OK ? tu_arena_zalloc(&x->e->arena, j.quiet_count * sizeof *f->quiet) : NULL;
     if (rc != TU_OK || !f->quiet)
         return rc ? rc : tu_error_memory(error);

@@ -99,6 +99,10 @@ void tu_report_finding_json(tu_buf *out, const tu_finding *f) {
     add_safe_finding(out, f, false);
 }
 
+void tu_report_finding_whole_json(tu_buf *out, const tu_finding *f) {
+    add_safe_finding(out, f, true);
+}
+
 static void add_summary(tu_buf *out, const tu_report *r) {
     size_t counts[TU_VERDICT_COUNT], total = 0;
     tu_report_count(r, counts);

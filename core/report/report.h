@@ -98,6 +98,8 @@ bool tu_report_is_drift(const tu_finding *f);
  * Control characters and marks that turn the direction of text are escaped, so that it can be shown
  * on a terminal. */
 void tu_report_finding_json(tu_buf *out, const tu_finding *f);
+/* The same with what is quiet. */
+void tu_report_finding_whole_json(tu_buf *out, const tu_finding *f);
 /* One finding as text, as check and diff print it. */
 void tu_report_finding_text(tu_buf *out, const tu_finding *f, const tu_report_options *o);
 /* The JSON Schema of what TU_REPORT_JSON writes, as static text (report/schemas/Report.json). */

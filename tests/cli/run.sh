@@ -11,6 +11,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 build=${TRUEUP_BUILD_DIR:-$here/../../build/dev}
+build=$(cd "$build" 2>/dev/null && pwd) || build=/absent
 TRUEUP=$build/trueup
 export TRUEUP
 [ -x "$TRUEUP" ] || { echo "1..0 # SKIP there is no $TRUEUP"; exit 77; }
