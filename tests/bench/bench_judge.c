@@ -1,13 +1,14 @@
 /*
  * bench_judge: how many objects a second are judged on one core.
  *
- *     TRUEUP_SOURCE_DIR=. bench_judge [CASE...]      cases of tests/unit/data/judge, default:
- * typical Deployments
+ *     TRUEUP_SOURCE_DIR=. bench_judge [CASE...]      folders of tests/corpus, default: typical
+ * objects
  *
  * Each case is a live object as a real API server gave it, ownership and all. Rows: judging alone
  * (the objects are parsed); parsing, sealing and judging, as a list does it; and how much of the
  * budget of 20,000 objects a second that is (DESIGN section 13).
  */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -44,37 +45,35 @@ static void require(tu_rc rc, const char *what, tu_error *error) {
     exit(1);
 }
 
-static tu_value *read_json(tu_arena *a, const char *folder, const char *name) {
+/* tests/FOLDER/NAME SUFFIX, as text. */
+static void read_text(tu_buf *text, const char *folder, const char *name, const char *suffix) {
     const char *source = getenv("TRUEUP_SOURCE_DIR");
-    _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     char path[1024];
     tu_error *error = NULL;
-    tu_value *v = NULL;
-    snprintf(path, sizeof(path), "%s/tests/unit/data/%s/%s.json", source ? source : ".", folder,
-             name);
-    require(tu_file_read(path, TU_LIMIT_DOCUMENT_BYTES, &text, &error), path, error);
-    require(tu_json_parse(a, tu_buf_str(&text), TU_JSON_COPY, path, &v, NULL, &error), path, error);
-    return v;
+    snprintf(path, sizeof(path), "%s/tests/%s/%s%s", source ? source : ".", folder, name, suffix);
+    tu_buf_init(text, TU_LIMIT_DOCUMENT_BYTES);
+    require(tu_file_read(path, TU_LIMIT_DOCUMENT_BYTES, text, &error), path, error);
 }
 
 static void load(subject *s, const char *name) {
     tu_error *error = NULL;
     tu_value *manifest = NULL;
+    _cleanup_(tu_buf_done) tu_buf desired, description;
     tu_arena_init(&s->arena, 0);
-    tu_value *document = read_json(&s->arena, "judge", name);
-    char kind[128];
-    snprintf(kind, sizeof(kind), "%.*s", TU_P(tu_value_get_string(document, "kind")));
-    _cleanup_(tu_buf_done) tu_buf description = TU_BUF_INIT(TU_LIMIT_DESCRIPTION_BYTES);
-    tu_json_write(&description, read_json(&s->arena, "kinds", kind), 0);
-    require(tu_kind_compile(tu_buf_str(&description), &s->kind, &error), kind, error);
-    tu_yaml_part part = {.text = tu_value_get_string(document, "desired"), .line = 1};
+    read_text(&desired, "corpus", name, "/desired.yaml");
+    read_text(&s->live, "corpus", name, "/live.json");
+    tu_yaml_part part = {.text = tu_arena_copy(&s->arena, tu_buf_str(&desired)), .line = 1};
     require(tu_yaml_parse(&s->arena, part, TU_YAML_KUBERNETES, name, &manifest, &error), name,
             error);
     tu_object_id id = tu_object_id_of(manifest);
+    char kind[128];
+    snprintf(kind, sizeof(kind), "%.*s", TU_P(id.kind));
+    for (char *p = kind; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    read_text(&description, "unit/data/kinds", kind, ".json");
+    require(tu_kind_compile(tu_buf_str(&description), &s->kind, &error), kind, error);
     require(tu_prepare(&s->arena, s->kind, manifest, &id, TU_S("x"), &s->desired, &error), name,
             error);
-    tu_buf_init(&s->live, TU_LIMIT_DOCUMENT_BYTES);
-    tu_json_write(&s->live, tu_value_get(document, "live"), 0);
 }
 
 static void judge(tu_arena *a, subject *s, const tu_value *live) {
@@ -133,9 +132,8 @@ static void run(const char *name) {
 
 int main(int argc, char **argv) {
     static const char *const typical[] = {
-        "recorded-apply-ours",   "recorded-create",       "recorded-apply-client-side",
-        "recorded-edit-sidecar", "recorded-scale",        "recorded-service",
-        "recorded-secret",       "recorded-config-create"};
+        "301-apply-ours", "303-create",           "304-apply-client-side",  "315-edit-sidecar",
+        "324-scale",      "042-service-defaults", "015a-string-data-by-us", "335-config-create"};
     printf("%-36s %6s %-10s %-9s %3s %5s %11s %14s %9s %8s\n", "case", "bytes", "verdict", "",
            "chg", "quiet", "judge/s", "parse+judge/s", "MB/s", "budget");
     for (int i = 1; i < argc; i++)
