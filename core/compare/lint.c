@@ -33,7 +33,6 @@ typedef struct {
 static void remark(linter *l, const char *code, uint32_t line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 static void remark(linter *l, const char *code, uint32_t line, const char *format, ...) {
-    _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(4 * TU_KIB);
     char said[2048];
     va_list arguments;
     if (l->remarks->n >= MOST_REMARKS)
