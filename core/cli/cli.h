@@ -41,6 +41,8 @@ typedef enum {
     TU_OPTION_SOCKET,
     TU_OPTION_WRITE,
     TU_OPTION_FORCE,
+    TU_OPTION_REPORT,
+    TU_OPTION_SOURCE,
     TU_OPTION_MAN,
     TU_OPTION_VERSION,
     TU_OPTION_COUNT
@@ -121,6 +123,7 @@ int tu_command_config_init(tu_cli *cli);
 int tu_command_config_show(tu_cli *cli);
 int tu_command_explain(tu_cli *cli);
 int tu_command_rules_test(tu_cli *cli);
+int tu_command_rules_lint(tu_cli *cli);
 int tu_command_completion(tu_cli *cli);
 int tu_command_version(tu_cli *cli);
 int tu_command_help(tu_cli *cli);
@@ -190,6 +193,9 @@ typedef struct tu_loaded {
  * code. */
 int tu_cli_load(const tu_cli *cli, bool heal, tu_loaded *ret);
 void tu_loaded_done(tu_loaded *l);
+/* Calls each(arg, path) for the file, or for every folder at and below it that holds documents. */
+typedef void tu_each_config(void *arg, const char *path);
+void tu_cli_each_config(const char *path, tu_each_config *each, void *arg);
 /* The file of -c, or what is found; malloc'd. NULL after an error was printed. */
 char *tu_cli_config_path(const tu_cli *cli);
 /* --state, or the usual place; malloc'd. */

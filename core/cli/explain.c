@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "engine/explain.h"
+#include "engine/survey.h"
 #include "report/show.h"
 #include "rules/decide.h"
 #include "value/json.h"
@@ -417,7 +418,7 @@ static int not_found(const tu_cli *cli, const tu_explanation *e) {
     if (list.n)
         tu_error_hint(&why, e->ambiguous ? "say which: %s" : "did you mean %s?", tu_buf_c(&list));
     tu_cli_fail_with(cli, why);
-    return e->problem_count ? TU_EXIT_UNKNOWN : TU_EXIT_USAGE;
+    return e->survey->problem_count ? TU_EXIT_UNKNOWN : TU_EXIT_USAGE;
 }
 
 /* What a running service knows may be added; none is needed. */
@@ -458,8 +459,10 @@ static int explain(tu_cli *cli, const tu_loaded *loaded, const char *path) {
         return tu_cli_fail_all(cli, &errors, TU_EXIT_USAGE);
     tu_errors_done(&errors);
     tu_terminal_progress_stop(cli);
-    for (size_t i = 0; i < e->problem_count; i++)
-        tu_cli_fail(cli, 0, "%.*s", TU_P(e->problems[i]));
+    for (size_t i = 0; i < loaded->config->rule_count; i++)
+        if (e->survey->problems[i])
+            tu_cli_fail(cli, 0, "rule %.*s: %s", TU_P(loaded->config->rules[i].name),
+                        e->survey->problems[i]);
     _cleanup_(tu_buf_done) tu_buf out = TU_BUF_INIT(OUTPUT_BYTES);
     _cleanup_(tu_buf_done) tu_buf answer = TU_BUF_INIT(OUTPUT_BYTES);
     page p = {.cli = cli, .e = e, .out = &out, .path = tu_str_c(path)};

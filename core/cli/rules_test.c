@@ -4,13 +4,10 @@
  * A file is a configuration, and so is every folder that holds documents: `rules test rules` finds
  * the packs below. What differs is told with the place of the expectation.
  */
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "cli/cli.h"
@@ -19,7 +16,6 @@
 #include "rules/test.h"
 
 #define OUTPUT_BYTES (64u * TU_MIB)
-#define FOLDERS_DEEP 8
 
 typedef struct tester {
     const tu_cli *cli;
@@ -151,7 +147,8 @@ static void end(tester *t) {
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-static void run_config(tester *t, const char *path) {
+static void run_config(void *arg, const char *path) {
+    tester *t = arg;
     tu_errors errors = {0};
     tu_config *c = tu_config_load(path, &errors);
     if (!c) {
@@ -179,52 +176,6 @@ static void run_config(tester *t, const char *path) {
     tu_config_unref(c);
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool is_document(const char *name) {
-    tu_str s = tu_str_c(name);
-    return tu_str_ends(s, ".yaml") || tu_str_ends(s, ".yml");
-}
-
-/* The folder itself where it holds documents, then the folders in it. */
-static void run_folder(tester *t, const char *path, int deep) {
-    DIR *d = deep < FOLDERS_DEEP ? opendir(path) : NULL;
-    char **names = NULL;
-    size_t n = 0;
-    bool documents = false;
-    for (struct dirent *e; d && (e = readdir(d));) {
-        documents |= e->d_name[0] != '.' && is_document(e->d_name);
-        if (e->d_name[0] == '.' || n >= TU_LIMIT_CONFIG_FILES)
-            continue;
-        names = tu_xrealloc(names, (n + 1) * sizeof *names);
-        names[n++] = tu_xstrdup(e->d_name);
-    }
-    if (d)
-        closedir(d);
-    if (documents)
-        run_config(t, path);
-    if (n)
-        qsort(names, n, sizeof *names, by_name);
-    for (size_t i = 0; i < n; i++) {
-        _cleanup_(tu_freep) char *inside = tu_path_join(path, names[i]);
-        struct stat s;
-        if (lstat(inside, &s) == 0 && S_ISDIR(s.st_mode))
-            run_folder(t, inside, deep + 1);
-        free(names[i]);
-    }
-    free(names);
-}
-
-static void run_path(tester *t, const char *path) {
-    struct stat s;
-    if (stat(path, &s) == 0 && S_ISDIR(s.st_mode))
-        run_folder(t, path, 0);
-    else
-        run_config(t, path);
-}
-
 int tu_command_rules_test(tu_cli *cli) {
     tester t = {.cli = cli, .junit = cli->format == TU_REPORT_JUNIT};
     tu_errors errors = {0};
@@ -244,7 +195,7 @@ int tu_command_rules_test(tu_cli *cli) {
     if (found)
         run_config(&t, found);
     for (size_t i = 0; i < cli->argument_count; i++)
-        run_path(&t, cli->arguments[i]);
+        tu_cli_each_config(cli->arguments[i], run_config, &t);
     end(&t);
     int code = tu_cli_print(cli, &t.out, t.failed ? TU_EXIT_DRIFT : TU_EXIT_OK);
     if (t.unreadable)

@@ -30,6 +30,9 @@ const tu_option tu_options[TU_OPTION_COUNT] = {
     [TU_OPTION_WRITE] = {"write", "w", "FILE", NULL, "write there instead of to standard output",
                          false},
     [TU_OPTION_FORCE] = {"force", NULL, NULL, NULL, "overwrite the file", false},
+    [TU_OPTION_REPORT] = {"report", NULL, "FILE", NULL,
+                          "a report (check --all -o json) that the entries are tried on", false},
+    [TU_OPTION_SOURCE] = {"source", NULL, NULL, NULL, "read the sources, too", false},
     [TU_OPTION_MAN] = {"man", NULL, NULL, NULL, "print the manual page (roff)", false},
     [TU_OPTION_VERSION] = {"version", NULL, NULL, NULL, "show the version", true},
 };
@@ -229,6 +232,26 @@ const tu_command tu_commands[] = {
      1000,
      NULL,
      tu_command_rules_test},
+    {"rules lint",
+     "[FILE|FOLDER...]",
+     "find entries that can't be meant",
+     "Entries that contradict themselves or never get their turn, have expired, ignore too much or "
+     "say no reason, name kinds\n"
+     "and fields that don't exist. With --report entries that nothing in a report came to; with "
+     "--source entries for objects\n"
+     "that no source has (sources and targets are asked).\n"
+     "\n"
+     "Exit codes: 0 nothing but notes, 1 findings, 2 usage or configuration, 3 a source could not "
+     "be "
+     "read.\n",
+     {{"trueup rules lint", "the rules of ./trueup.yaml or ./trueup.d"},
+      {"trueup check --all -o json > now.json; trueup rules lint --report now.json",
+       "which entries nothing came to"}},
+     TU_BIT(TU_OPTION_REPORT) | TU_BIT(TU_OPTION_SOURCE),
+     0,
+     1000,
+     NULL,
+     tu_command_rules_lint},
     {"completion",
      "bash|zsh|fish",
      "completions for a shell",

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "engine/confirm.h"
 #include "engine/session.h"
+#include "engine/survey.h"
 #include "engine/view.h"
 #include "heal/heal.h"
 #include "rules/decide.h"
@@ -24,8 +25,7 @@
 
 typedef struct explainer {
     const tu_pass_options *o;
-    tu_session *session;
-    tu_map catalogues; /* target name -> tu_catalogue */
+    tu_survey *survey;
     tu_object_id wanted;
     bool any_group;
     tu_explanation *e;
@@ -117,36 +117,6 @@ static void list_nearest(explainer *x, bool by_distance) {
     }
 }
 
-/* --- the rules' desired sets ------------------------------------------------------------------- */
-
-static void note_problem(explainer *x, const tu_rule *rule, const tu_error *why) {
-    tu_explanation *e = x->e;
-    char *text = tu_arena_printf(&e->arena, "rule %.*s: %s", TU_P(rule->name), tu_error_text(why));
-    if (text)
-        e->problems[e->problem_count++] = tu_str_c(text);
-}
-
-static tu_rc load(explainer *x, const tu_rule *rule, tu_desired_set **ret, tu_error **error) {
-    tu_call_options call = call_options(x);
-    tu_plugin_use *target = tu_session_use(x->session, TU_KIND_TARGET, rule->to);
-    tu_catalogue *catalogue = tu_map_get(&x->catalogues, rule->to);
-    if (!catalogue) {
-        tu_rc rc = tu_catalogue_discover(target, &call, &catalogue, error);
-        if (rc != TU_OK)
-            return rc;
-        tu_map_put(&x->catalogues, rule->to, catalogue);
-    }
-    const tu_desired_input in = {
-        .rule = rule,
-        .source = tu_session_use(x->session, TU_KIND_SOURCE, rule->from),
-        .catalogue = catalogue,
-        .cancel = x->o->cancel,
-        .progress = x->o->progress,
-        .progress_arg = x->o->progress_arg,
-    };
-    return tu_desired_load(&in, ret, error);
-}
-
 /* --- one object in one rule -------------------------------------------------------------------- */
 
 /* What check leaves out: the quiet changes, with what nobody owns. */
@@ -185,8 +155,9 @@ static tu_rc look(explainer *x, const tu_desired_set *set, size_t object, tu_exp
     if (rc != TU_OK)
         return rc;
     item->desired = desired->object;
-    rc = tu_verify(a, item->rule, tu_session_use(x->session, TU_KIND_TARGET, item->rule->to),
-                   desired, &call, NULL, &item->live, &item->finding, error);
+    rc =
+        tu_verify(a, item->rule, tu_session_use(x->survey->session, TU_KIND_TARGET, item->rule->to),
+                  desired, &call, NULL, &item->live, &item->finding, error);
     if (rc != TU_OK || !item->live)
         return rc;
     rc = tu_ownership_of(a, item->live, TU_S(TU_FIELD_MANAGER), &item->ownership, NULL, error);
@@ -220,42 +191,21 @@ static void explain_in(explainer *x, const tu_rule *rule, const tu_desired_set *
 
 /* --- all of it --------------------------------------------------------------------------------- */
 
-static bool is_chosen(const tu_pass_options *o, tu_str rule) {
-    for (size_t i = 0; i < o->rule_count; i++)
-        if (tu_str_is(rule, o->rules[i]))
-            return true;
-    return o->rule_count == 0;
-}
-
-static void free_catalogue(void *c) {
-    tu_catalogue_unref(c);
-}
-
-static void load_sets(explainer *x) {
-    const tu_config *c = x->o->config;
-    for (size_t i = 0; i < c->rule_count; i++) {
-        _cleanup_(tu_error_freep) tu_error *why = NULL;
-        if (is_chosen(x->o, c->rules[i].name) &&
-            load(x, &c->rules[i], &x->e->sets[i], &why) != TU_OK)
-            note_problem(x, &c->rules[i], why);
-    }
-}
-
 static void find_and_look(explainer *x) {
     const tu_config *c = x->o->config;
     tu_explanation *e = x->e;
     for (size_t i = 0; i < c->rule_count; i++)
-        each_object(e->sets[i], note_match, x);
+        each_object(x->survey->sets[i], note_match, x);
     if (x->matches.n == 1) {
         e->id = x->match;
         for (size_t i = 0; i < c->rule_count; i++)
-            if (e->sets[i])
-                explain_in(x, &c->rules[i], e->sets[i]);
+            if (x->survey->sets[i])
+                explain_in(x, &c->rules[i], x->survey->sets[i]);
         return;
     }
     e->ambiguous = x->matches.n > 1;
     for (size_t i = 0; i < c->rule_count && !e->ambiguous; i++)
-        each_object(e->sets[i], note_near, x);
+        each_object(x->survey->sets[i], note_near, x);
     list_nearest(x, !e->ambiguous);
 }
 
@@ -265,7 +215,7 @@ tu_rc tu_explain_run(const tu_pass_options *o, const char *object, tu_explanatio
     tu_error *why = NULL;
     tu_rc rc = tu_object_id_parse(tu_str_c(object), &x.wanted, &x.any_group, &why);
     if (rc == TU_OK)
-        rc = tu_session_open(o->config, o->state, true, &x.session, errors);
+        rc = tu_survey_open(o, &x.survey, errors);
     tu_errors_add(errors, why);
     if (rc != TU_OK)
         return rc;
@@ -273,14 +223,10 @@ tu_rc tu_explain_run(const tu_pass_options *o, const char *object, tu_explanatio
     const tu_clock clock = tu_clock_real();
     tu_arena_init(&e->arena, 0);
     e->wall_ms = tu_clock_wall(&clock);
-    e->session = x.session;
-    e->sets = tu_xcalloc(o->config->rule_count + 1, sizeof(tu_desired_set *));
+    e->survey = x.survey;
     e->items = tu_arena_zalloc(&e->arena, (o->config->rule_count + 1) * sizeof *e->items);
-    e->problems = tu_arena_zalloc(&e->arena, (o->config->rule_count + 1) * sizeof *e->problems);
-    load_sets(&x);
     find_and_look(&x);
     tu_map_done(&x.matches, NULL);
-    tu_map_done(&x.catalogues, free_catalogue);
     *ret = e;
     return TU_OK;
 }
@@ -288,11 +234,7 @@ tu_rc tu_explain_run(const tu_pass_options *o, const char *object, tu_explanatio
 void tu_explanation_free(tu_explanation *e) {
     if (!e)
         return;
-    const tu_session *s = e->session;
-    for (size_t i = 0; i < s->config->rule_count; i++)
-        tu_desired_unref(e->sets[i]);
-    free(e->sets);
-    tu_session_close(e->session);
+    tu_survey_close(e->survey);
     tu_arena_done(&e->arena);
     free(e);
 }

@@ -30,11 +30,7 @@ typedef struct tu_explanation {
     tu_str *nearest; /* where it isn't known or not clear: objects, as arguments */
     size_t nearest_count;
     bool ambiguous;
-    tu_str *problems; /* rules whose desired set couldn't be read, and why */
-    size_t problem_count;
-    /* What keeps the rest alive: */
-    tu_desired_set **sets;
-    void *session;
+    struct tu_survey *survey; /* of all rules, with what couldn't be read; keeps the rest alive */
 } tu_explanation;
 
 /* object: Kind/name, Kind/namespace/name, Kind.group/namespace/name; Kind in any case. Of the pass

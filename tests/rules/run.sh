@@ -10,3 +10,5 @@ for folder in "$here"/../../rules/*/; do
     [ -f "$folder/tests.yaml" ] || { echo "rules/$(basename "$folder") has no tests.yaml"; exit 1; }
 done
 "$build/trueup" rules test "$here/../../rules"
+# No entry is wider than needed, shadowed, or about what doesn't exist.
+"$build/trueup" rules lint "$here/../../rules"
