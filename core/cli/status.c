@@ -1,12 +1,14 @@
 /*
  * cli/status.c: `trueup status`: the service's own words, for people or (-o json) as they are.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
@@ -14,6 +16,7 @@
 
 #define STATUS_BYTES (64u * TU_MIB)
 #define OPEN_SHOWN 50
+#define CHANGES_SHOWN 4
 
 typedef struct page {
     tu_buf *out;
@@ -192,10 +195,71 @@ static int show(const tu_cli *cli, const tu_buf *answer, const tu_value *status)
     return code;
 }
 
+/* --- following -------------------------------------------------------------------------------- */
+
+static void add_change(tu_buf *out, const tu_value *change, const char *before) {
+    tu_str manager = tu_value_get_string(tu_value_get(change, "owner"), "manager");
+    tu_str path = tu_value_get_string(change, "path");
+    tu_buf_addf(out, "%s%.*s", before, TU_P(path.n ? path : TU_S("the object")));
+    if (manager.n)
+        tu_buf_addf(out, " (%.*s)", TU_P(manager));
+}
+
+/* "2026-01-02T03:04:05.678Z  shop  Deployment.apps/shop/cart  in-sync -> drifted  /spec/replicas (kubectl-edit)" */
+static void add_event(tu_buf *out, const tu_value *e) {
+    const tu_value *object = tu_value_get(e, "object"), *changes = tu_value_get(object, "changes");
+    const tu_object_id id = {.group = tu_value_get_string(object, "group"),
+                             .kind = tu_value_get_string(object, "kind"),
+                             .namespace_ = tu_value_get_string(object, "namespace"),
+                             .name = tu_value_get_string(object, "name")};
+    tu_buf_addf(out, "%.*s  %.*s  ", TU_P(tu_value_get_string(e, "time")),
+                TU_P(tu_value_get_string(e, "rule")));
+    tu_object_id_print(out, &id);
+    tu_buf_addf(out, "  %.*s -> %.*s", TU_P(tu_value_get_string(e, "previous")),
+                TU_P(tu_value_get_string(object, "verdict")));
+    for (size_t i = 0; i < tu_value_count(changes) && i < CHANGES_SHOWN; i++)
+        add_change(out, tu_value_at(changes, i), i ? ", " : "  ");
+    if (tu_value_count(changes) > CHANGES_SHOWN)
+        tu_buf_addf(out, ", and %zu more", tu_value_count(changes) - CHANGES_SHOWN);
+    tu_buf_add_byte(out, '\n');
+}
+
+/* False when nobody reads what is printed. */
+static bool on_event(void *arg, tu_str line) {
+    const tu_cli *cli = arg;
+    _cleanup_(tu_buf_done) tu_buf out = TU_BUF_INIT(STATUS_BYTES);
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    tu_value *e = NULL;
+    if (cli->json) {
+        tu_buf_add(&out, line);
+        tu_buf_add_byte(&out, '\n');
+    } else if (tu_json_parse(&a, line, 0, NULL, &e, NULL, NULL) == TU_OK &&
+               tu_value_get(e, "object")) {
+        add_event(&out, e);
+    }
+    tu_arena_done(&a);
+    return fwrite(tu_buf_c(&out), 1, out.n, stdout) == out.n && fflush(stdout) == 0;
+}
+
+static int follow(tu_cli *cli, const char *socket) {
+    tu_error *error = NULL;
+    if (tu_status_follow(socket, on_event, cli, &error) == TU_OK)
+        return TU_EXIT_OK;
+    tu_cli_fail_with(cli, error);
+    return TU_EXIT_UNKNOWN;
+}
+
 int tu_command_status(tu_cli *cli) {
     char *state = tu_cli_state(cli);
     char *usual = tu_path_join(state, "trueup.sock");
     const char *socket = cli->values[TU_OPTION_SOCKET] ? cli->values[TU_OPTION_SOCKET] : usual;
+    if (tu_cli_has(cli, TU_OPTION_FOLLOW)) {
+        int followed = follow(cli, socket);
+        free(usual);
+        free(state);
+        return followed;
+    }
     tu_buf answer = TU_BUF_INIT(STATUS_BYTES);
     tu_error *error = NULL;
     tu_arena a;

@@ -27,6 +27,11 @@ const tu_option tu_options[TU_OPTION_COUNT] = {
     [TU_OPTION_YES] = {"yes", "y", NULL, NULL, "don't ask", false},
     [TU_OPTION_SOCKET] = {"socket", NULL, "PATH", NULL,
                           "the service's socket (else STATE/trueup.sock)", false},
+    [TU_OPTION_FOLLOW] = {"follow", "f", NULL, NULL,
+                          "tell every change of a verdict as it happens, until it is stopped",
+                          false},
+    [TU_OPTION_FULL] = {"full", NULL, NULL, NULL,
+                        "read everything, whatever an earlier run with --state knew", false},
     [TU_OPTION_WRITE] = {"write", "w", "FILE", NULL, "write there instead of to standard output",
                          false},
     [TU_OPTION_FORCE] = {"force", NULL, NULL, NULL, "overwrite the file", false},
@@ -50,6 +55,8 @@ const tu_option tu_options[TU_OPTION_COUNT] = {
     "rules of the configuration, or\n"                                                             \
     "without any configuration a folder, a file or a Git URL and --to. Without --to it is the "    \
     "current kubeconfig context.\n"                                                                \
+    "With --state DIR what is proved in sync is remembered there, and the next check asks for "    \
+    "metadata only where that is enough.\n"                                                        \
     "\n" FORMATS_TEXT                                                                              \
     "Exit codes: 0 in sync, 1 drift, 2 usage or configuration, 3 nothing could be determined, 4 "  \
     "partly unknown.\n"
@@ -65,7 +72,7 @@ const tu_command tu_commands[] = {
       {"trueup check ./manifests --to directory:./live -o json", "against a folder, as JSON"},
       {"trueup check -o github -o junit=drift.xml", "annotations, and JUnit XML beside"}},
      TU_BIT(TU_OPTION_OUTPUT) | TU_BIT(TU_OPTION_TO) | TU_BIT(TU_OPTION_ALL) |
-         TU_BIT(TU_OPTION_UNMANAGED),
+         TU_BIT(TU_OPTION_UNMANAGED) | TU_BIT(TU_OPTION_FULL),
      0,
      1000,
      NULL,
@@ -78,7 +85,7 @@ const tu_command tu_commands[] = {
       {"trueup diff ./manifests --to kubernetes:staging",
        "a folder against another kubeconfig context"}},
      TU_BIT(TU_OPTION_OUTPUT) | TU_BIT(TU_OPTION_TO) | TU_BIT(TU_OPTION_ALL) |
-         TU_BIT(TU_OPTION_UNMANAGED),
+         TU_BIT(TU_OPTION_UNMANAGED) | TU_BIT(TU_OPTION_FULL),
      0,
      1000,
      NULL,
@@ -121,8 +128,9 @@ const tu_command tu_commands[] = {
      "yet or has a "
      "problem.\n",
      {{"trueup status", "sources, targets, rules, deliveries"},
-      {"trueup status -o json", "the same for programs"}},
-     TU_BIT(TU_OPTION_SOCKET),
+      {"trueup status -o json", "the same for programs"},
+      {"trueup status --follow", "what changes, as it changes"}},
+     TU_BIT(TU_OPTION_SOCKET) | TU_BIT(TU_OPTION_FOLLOW),
      0,
      0,
      NULL,

@@ -221,6 +221,8 @@ void drift_sighted(rule_state *r, const tu_finding *f, bool suspect, sighting_or
     bool from_git = *verdict == VERDICT_PENDING && r->loads > 1;
     if (origin == BY_HEAL && d && !take_outcome(d, f, healed, heal_error))
         return;
+    bool listened = status_is_followed(r->s);
+    events_verdict(r, *verdict, f, listened && d && d->hash != finding_hash(f));
     *verdict = f->verdict;
     if (suspect && origin == BY_WATCH && f->verdict == TU_VERDICT_IN_SYNC && r->rule->confirm)
         target_read(r->target, r, object,

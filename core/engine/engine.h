@@ -54,7 +54,7 @@ tu_config *tu_engine_load_config(const char *path, tu_errors *errors);
  * has none. "ready"      everything is started "revision"   text: "shop-config is now at 3f2a..."
  *   "drift"      f was found; "update": it changed; "resolved": it is gone, by other hands (text
  * says whose) "healed"     trueup put f right; "applied": it brought a change of Git there;
- * "failed": it could not (text says why) "reload"     the configuration was read again (text: what
+ * "failed": it could not (text says why) "replaced": f was deleted and made anew "reload"     the configuration was read again (text: what
  * came of it) */
 typedef void (*tu_service_tell)(void *arg, const char *event, const tu_rule *rule,
                                 const tu_finding *f, const char *text);
@@ -69,7 +69,11 @@ typedef struct tu_service_options {
 /* Returns TU_OK after SIGTERM or SIGINT. SIGHUP and changed files reload the configuration. */
 tu_rc tu_service_run(const tu_service_options *o, tu_errors *errors);
 
-/* Asks a running service; *ret is its JSON answer. command: "status". */
+/* Asks a running service; *ret is its JSON answer. command: "status". tu_status_follow hands over
+ * one JSON object after the other as things happen (engine/events.c), until line() returns false or
+ * the service ends. */
 tu_rc tu_status_ask(const char *socket, const char *command, tu_buf *ret, tu_error **error);
+tu_rc tu_status_follow(const char *socket, bool (*line)(void *arg, tu_str text), void *arg,
+                       tu_error **error);
 
 #endif

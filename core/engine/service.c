@@ -437,6 +437,7 @@ static void turn(runner *u, tu_session *session) {
                  .config = tu_config_ref(u->config),
                  .session = session,
                  .store = u->store,
+                 .status = &u->status,
                  .started_ms = u->started_ms,
                  .cancel = tu_cancel_new()};
     if (u->problem)

@@ -10,7 +10,7 @@
  *   target*.c   discovers, keeps the view, watches, lists, verifies and heals (target.h)
  *   drift*.c    findings to drifts: opened, updated, resolved, recorded; when to heal (drift.h)
  *   deliver.c   what is due in the outbox to the notifiers, and the outcome back
- *   status.c    answers on the unix socket
+ *   socket.c    answers on the unix socket: status.c (what is known), events.c (what changes)
  *   service.c   starts, reloads and stops all of it
  */
 #ifndef TU_ENGINE_SERVICE_H
@@ -33,6 +33,7 @@ typedef struct source_state source_state;
 typedef struct target_state target_state;
 typedef struct rule_state rule_state;
 typedef struct open_drift open_drift;
+typedef struct status_server status_server;
 
 /* What was last said about something that can fail, so that it is logged once and shown with its
  * age. */
@@ -135,6 +136,7 @@ struct service {
     tu_config *config;
     tu_session *session;
     tu_store *store;
+    status_server *status; /* who follows what happens */
     tu_inbox *inbox;
     tu_worker *store_worker;
     tu_cancel *cancel; /* fires once, when this structure is torn down */
@@ -215,14 +217,25 @@ void deliver_start(service *s);
 void deliver_kick(service *s);
 void deliver_stop(service *s);
 
-/* status.c: one socket for the life of the process; who answers changes with the configuration. */
-typedef struct status_server {
+/* status.c */
+void status_write(tu_buf *b, const service *s);
+
+/* socket.c: one socket for the life of the process; who answers changes with the configuration. */
+typedef struct status_client status_client;
+struct status_server {
     uv_pipe_t pipe;
     bool open;
     service *s; /* NULL while nobody answers; the loop doesn't run then */
-} status_server;
+    status_client *followers;
+};
 tu_rc status_open(status_server *x, uv_loop_t *loop, const char *path, tu_error **error);
 void status_close(status_server *x, uv_loop_t *loop);
+bool status_is_followed(const service *s);
+void status_tell(const service *s, tu_str line); /* to all who follow */
+
+/* events.c. changed: it is the same verdict about something else. */
+void events_verdict(const rule_state *r, uint8_t previous, const tu_finding *f, bool changed);
+
 void systemd_notify(const char *state);
 void systemd_notify_reloading(void);
 

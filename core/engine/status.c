@@ -1,9 +1,6 @@
 /*
- * engine/status.c: what the running service knows, over its unix socket.
- *
- * A client writes one line, {"command":"status"}, and reads one JSON document until the end. Only
- * the user who runs the service may connect (the socket's mode). Requests are bounded
- * (TU_LIMIT_SOCKET_BYTES) and a client that is slow holds up nobody.
+ * engine/status.c: what the running service knows, in words; how it is asked; and what systemd is
+ * told. The socket itself is socket.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +14,6 @@
 #include "engine/service.h"
 #include "value/json.h"
 
-#define STATUS_LIMIT (64u * TU_MIB)
 #define LISTED_DRIFTS 1000
 
 /* --- the answer ------------------------------------------------------------------------------- */
@@ -93,6 +89,20 @@ static void add_summary(tu_buf *b, const rule_state *r) {
     tu_buf_addf(b, ",\"pending\":%zu}", pending);
 }
 
+/* How news of objects was answered: without a request, by reading the object, by a dry run. */
+static void add_proofs(tu_buf *b, const rule_state *r) {
+    if (!r->index)
+        return;
+    tu_index_counts c = tu_index_count(r->index);
+    tu_buf_addf(b,
+                ",\"proofs\":{\"baselines\":%llu,\"memos\":%llu,\"same\":%llu,\"proved\":%llu,"
+                "\"looked\":%llu,\"read\":%llu,\"dryRuns\":%llu}",
+                (unsigned long long)c.baselines, (unsigned long long)c.memos,
+                (unsigned long long)c.same, (unsigned long long)c.proved,
+                (unsigned long long)c.looked, (unsigned long long)c.read,
+                (unsigned long long)c.predicted);
+}
+
 static void add_open(tu_buf *b, const rule_state *r) {
     tu_buf_add_c(b, ",\"open\":[");
     for (size_t i = 0; i < r->open.n && i < LISTED_DRIFTS; i++) {
@@ -118,13 +128,14 @@ static void add_rules(tu_buf *b, const service *s) {
         member(b, ",", "revision", r->set ? r->set->revision : (tu_str){0});
         add_condition(b, &r->problem);
         add_summary(b, r);
+        add_proofs(b, r);
         add_open(b, r);
         tu_buf_add_c(b, "}");
     }
     tu_buf_add_c(b, "]");
 }
 
-static void write_status(tu_buf *b, const service *s) {
+void status_write(tu_buf *b, const service *s) {
     member(b, "{", "apiVersion", TU_S("trueup.dev/v1"));
     member(b, ",", "kind", TU_S("Status"));
     member(b, ",", "version", TU_S(TRUEUP_VERSION));
@@ -146,175 +157,20 @@ static void write_status(tu_buf *b, const service *s) {
     tu_buf_add_c(b, "}}\n");
 }
 
-/* --- the server ------------------------------------------------------------------------------- */
-
-typedef struct client {
-    uv_pipe_t pipe;
-    uv_write_t write;
-    status_server *server;
-    tu_buf request, answer;
-    char room[4096];
-} client;
-
-static void on_client_closed(uv_handle_t *h) {
-    client *c = h->data;
-    tu_buf_done(&c->request);
-    tu_buf_done(&c->answer);
-    free(c);
-}
-
-static void close_client(client *c) {
-    if (!uv_is_closing((uv_handle_t *)&c->pipe))
-        uv_close((uv_handle_t *)&c->pipe, on_client_closed);
-}
-
-static void on_written(uv_write_t *w, int status) {
-    (void)status;
-    close_client(w->data);
-}
-
-static void answer(client *c) {
-    tu_arena a;
-    tu_arena_init(&a, TU_MIB);
-    tu_value *request = NULL;
-    tu_error *why = NULL;
-    tu_rc rc = tu_json_parse(&a, tu_buf_str(&c->request), 0, NULL, &request, NULL, &why);
-    tu_str command = tu_value_get_string(request, "command");
-    if (rc == TU_OK && tu_str_is(command, "status")) {
-        write_status(&c->answer, c->server->s);
-        if (c->answer.rc != TU_OK) {
-            tu_buf_clear(&c->answer);
-            tu_buf_add_c(&c->answer, "{\"error\":\"the status is too large to be told\"}\n");
-        }
-    } else {
-        _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(4 * TU_KIB);
-        if (rc == TU_OK)
-            tu_buf_addf(&text, "unknown command '%.*s': this service answers \"status\"",
-                        TU_P(command));
-        else
-            tu_buf_add_c(&text, tu_error_text(why));
-        tu_buf_add_c(&c->answer, "{\"error\":");
-        tu_buf_add_json_string(&c->answer, tu_buf_str(&text));
-        tu_buf_add_c(&c->answer, "}\n");
-    }
-    tu_error_free(why);
-    tu_arena_done(&a);
-    uv_buf_t out = uv_buf_init(c->answer.p, (unsigned)c->answer.n);
-    c->write.data = c;
-    if (uv_write(&c->write, (uv_stream_t *)&c->pipe, &out, 1, on_written) != 0)
-        close_client(c);
-}
-
-static void give_room(uv_handle_t *h, size_t suggested, uv_buf_t *ret) {
-    (void)suggested;
-    client *c = h->data;
-    *ret = uv_buf_init(c->room, sizeof c->room);
-}
-
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
-    client *c = stream->data;
-    if (n < 0) {
-        close_client(c);
-        return;
-    }
-    tu_buf_add(&c->request, (tu_str){buf->base, (size_t)n});
-    if (c->request.rc != TU_OK) {
-        close_client(c);
-    } else if (memchr(c->request.p ? c->request.p : "", '\n', c->request.n)) {
-        uv_read_stop(stream);
-        answer(c);
-    }
-}
-
-static void on_connection(uv_stream_t *server, int status) {
-    if (status != 0)
-        return;
-    client *c = tu_xcalloc(1, sizeof *c);
-    c->server = server->data;
-    tu_buf_init(&c->request, TU_LIMIT_SOCKET_BYTES);
-    tu_buf_init(&c->answer, STATUS_LIMIT);
-    uv_pipe_init(server->loop, &c->pipe, 0);
-    c->pipe.data = c;
-    if (uv_accept(server, (uv_stream_t *)&c->pipe) != 0 ||
-        uv_read_start((uv_stream_t *)&c->pipe, give_room, on_read) != 0)
-        close_client(c);
-}
-
-/* True when somebody listens there. */
-static bool is_answered(const struct sockaddr_un *address) {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool answered = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) == 0;
-    if (fd >= 0)
-        close(fd);
-    return answered;
-}
-
-/* Takes away the socket of a service that was killed, and nothing else. */
-static tu_rc make_room(const char *path, tu_error **error) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    struct stat st;
-    if (strlen(path) >= sizeof address.sun_path)
-        return tu_error_set(error, TU_EINVALID,
-                            "the control socket %s: longer than a socket's path may be (%zu "
-                            "bytes); name a shorter one with --socket",
-                            path, sizeof address.sun_path - 1);
-    if (lstat(path, &st) != 0)
-        return TU_OK; /* if it is another failure than absence, binding will say which */
-    if (!S_ISSOCK(st.st_mode))
-        return tu_error_set(error, TU_EINVALID,
-                            "the control socket %s: a file that is no socket stands there; move it "
-                            "away, or name another with --socket",
-                            path);
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    if (is_answered(&address))
-        return tu_error_set(error, TU_ECONFLICT,
-                            "the control socket %s: another service answers there; name another "
-                            "with --socket",
-                            path);
-    unlink(path);
-    return TU_OK;
-}
-
-tu_rc status_open(status_server *x, uv_loop_t *loop, const char *path, tu_error **error) {
-    tu_rc room = make_room(path, error);
-    if (room != TU_OK)
-        return room;
-    uv_pipe_init(loop, &x->pipe, 0);
-    x->pipe.data = x;
-    x->open = true;
-    mode_t before = umask(0177);
-    int rc = uv_pipe_bind(&x->pipe, path);
-    umask(before);
-    if (rc == 0)
-        rc = uv_listen((uv_stream_t *)&x->pipe, 8, on_connection);
-    if (rc != 0)
-        return tu_error_set(error, TU_EUNAVAILABLE, "the control socket %s: %s", path,
-                            uv_strerror(rc));
-    return TU_OK;
-}
-
-static void close_if_client(uv_handle_t *h, void *server) {
-    if (h->type == UV_NAMED_PIPE && h != server)
-        close_client(h->data);
-}
-
-void status_close(status_server *x, uv_loop_t *loop) {
-    uv_walk(loop, close_if_client, &x->pipe); /* the loop has no other pipes */
-    if (x->open)
-        uv_close((uv_handle_t *)&x->pipe, NULL);
-    x->open = false;
-}
-
 /* --- the client ------------------------------------------------------------------------------- */
 
-static tu_rc exchange(int fd, const char *socket, const char *command, tu_buf *ret,
-                      tu_error **error) {
+static bool send_command(int fd, const char *socket, const char *command, tu_error **error) {
     _cleanup_(tu_buf_done) tu_buf request = TU_BUF_INIT(TU_LIMIT_SOCKET_BYTES);
     tu_buf_add_c(&request, "{\"command\":");
     tu_buf_add_json_string(&request, tu_str_c(command));
     tu_buf_add_c(&request, "}\n");
-    if (send(fd, request.p, request.n, MSG_NOSIGNAL) != (ssize_t)request.n)
-        return tu_error_set(error, TU_EUNAVAILABLE, "%s: %s", socket, strerror(errno));
+    if (send(fd, request.p, request.n, MSG_NOSIGNAL) == (ssize_t)request.n)
+        return true;
+    tu_error_set(error, TU_EUNAVAILABLE, "%s: %s", socket, strerror(errno));
+    return false;
+}
+
+static tu_rc take_answer(int fd, const char *socket, tu_buf *ret, tu_error **error) {
     for (;;) {
         char room[65536];
         ssize_t n = recv(fd, room, sizeof room, 0);
@@ -342,22 +198,76 @@ static tu_rc cannot_connect(const char *socket_path, int why, tu_error **error) 
                         socket_path, strerror(why));
 }
 
-tu_rc tu_status_ask(const char *socket_path, const char *command, tu_buf *ret, tu_error **error) {
+/* Connected, and asked; below 0: *error says why not. */
+static int ask(const char *socket_path, const char *command, int wait_s, tu_error **error) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(socket_path) >= sizeof address.sun_path)
-        return tu_error_set(error, TU_EINVALID, "%s: longer than a socket's path may be",
-                            socket_path);
+    if (strlen(socket_path) >= sizeof address.sun_path) {
+        tu_error_set(error, TU_EINVALID, "%s: longer than a socket's path may be", socket_path);
+        return -1;
+    }
     memcpy(address.sun_path, socket_path, strlen(socket_path) + 1);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct timeval wait = {.tv_sec = 10};
-    tu_rc rc;
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) != 0 ||
-        connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
-        rc = cannot_connect(socket_path, errno, error);
-    else
-        rc = exchange(fd, socket_path, command, ret, error);
+    struct timeval wait = {.tv_sec = wait_s};
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0 &&
+        connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
+        send_command(fd, socket_path, command, error))
+        return fd;
+    if (error && !*error)
+        cannot_connect(socket_path, errno, error);
     if (fd >= 0)
         close(fd);
+    return -1;
+}
+
+tu_rc tu_status_ask(const char *socket_path, const char *command, tu_buf *ret, tu_error **error) {
+    tu_error *why = NULL;
+    int fd = ask(socket_path, command, 10, &why);
+    tu_rc rc = fd < 0 ? (why ? why->rc : TU_EINTERNAL) : take_answer(fd, socket_path, ret, &why);
+    if (fd >= 0)
+        close(fd);
+    if (error && !*error)
+        *error = TU_TAKE(why);
+    tu_error_free(why);
+    return rc;
+}
+
+/* A line that is longer than the limit ends it. */
+static tu_rc take_lines(int fd, const char *socket, bool (*line)(void *arg, tu_str text), void *arg,
+                        tu_error **error) {
+    _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
+    for (;;) {
+        char room[65536];
+        ssize_t n = recv(fd, room, sizeof room, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n == 0 ? TU_OK
+                          : tu_error_set(error, TU_EUNAVAILABLE, "%s: %s", socket, strerror(errno));
+        tu_buf_add(&b, (tu_str){room, (size_t)n});
+        if (b.rc != TU_OK)
+            return tu_error_set(error, TU_EINVALID,
+                                "%s: an event is larger than TU_LIMIT_DOCUMENT_BYTES", socket);
+        const char *end;
+        while (b.n && (end = memchr(b.p, '\n', b.n))) {
+            size_t length = (size_t)(end - b.p);
+            if (!line(arg, (tu_str){b.p, length}))
+                return TU_OK;
+            tu_buf_consume(&b, length + 1);
+        }
+    }
+}
+
+tu_rc tu_status_follow(const char *socket_path, bool (*line)(void *arg, tu_str text), void *arg,
+                       tu_error **error) {
+    tu_error *why = NULL;
+    int fd = ask(socket_path, "events", 0, &why);
+    tu_rc rc =
+        fd < 0 ? (why ? why->rc : TU_EINTERNAL) : take_lines(fd, socket_path, line, arg, &why);
+    if (fd >= 0)
+        close(fd);
+    if (error && !*error)
+        *error = TU_TAKE(why);
+    tu_error_free(why);
     return rc;
 }
 
