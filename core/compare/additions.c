@@ -219,6 +219,7 @@ static tu_str pending_note(search *s, const tu_step *place) {
         tu_buf_addf(&text, "%s%.*s", n++ ? ", " : "removal-pending: takes along what is held by ",
                     TU_P(o->manager));
     }
+    b->changes.failed = b->changes.failed || text.rc == TU_EINTERNAL;
     if (n == 0 || text.rc)
         return TU_S("removal-pending");
     tu_str note = tu_arena_copy(b->arena, tu_buf_str(&text));

@@ -61,7 +61,7 @@ static tu_str with_text(tu_bench *b, const char *word, const tu_value *v) {
     tu_buf_addf(&text, "%s: ", word);
     tu_json_write(&text, v, 0);
     tu_str note = text.rc ? tu_str_c(word) : tu_arena_copy(b->arena, tu_buf_str(&text));
-    b->changes.failed = b->changes.failed || !note.p;
+    b->changes.failed = b->changes.failed || !note.p || text.rc == TU_EINTERNAL;
     return note;
 }
 

@@ -179,13 +179,47 @@ static bool same_duration(tu_str x, tu_str y) {
     return duration_of(x, &a) && duration_of(y, &b) && a == b;
 }
 
+/* Takes the next four characters of base64, white space skipped. Returns how many bytes they are: 0
+ * at the end, -1 when they are no base64. */
+static int take_group(tu_str *s, uint8_t bytes[6]) {
+    char group[4];
+    size_t n = 0, at = 0;
+    for (; at < s->n && n < 4; at++) {
+        if (!memchr(" \t\r\n", s->p[at], 4))
+            group[n++] = s->p[at];
+    }
+    *s = (tu_str){s->p + at, s->n - at};
+    if (n == 0)
+        return 0;
+    int64_t decoded = n == 4 ? tu_base64_decode((tu_str){group, 4}, bytes) : -1;
+    if (decoded < 3 && decoded >= 0) { /* padded: nothing may follow */
+        for (size_t i = 0; i < s->n; i++) {
+            if (!memchr(" \t\r\n", s->p[i], 4))
+                return -1;
+        }
+    }
+    return (int)decoded;
+}
+
+bool tu_is_base64(tu_str s) {
+    uint8_t bytes[6];
+    int n = 1;
+    while (n > 0)
+        n = take_group(&s, bytes);
+    explicit_bzero(bytes, sizeof(bytes));
+    return n == 0;
+}
+
+/* Group by group, so that comparing needs no memory and can't fail. */
 static bool same_bytes(tu_str x, tu_str y) {
-    _cleanup_(tu_freep) uint8_t *a = tu_malloc(x.n * 3 / 4 + 3);
-    _cleanup_(tu_freep) uint8_t *b = tu_malloc(y.n * 3 / 4 + 3);
-    if (!a || !b)
-        return false; /* no memory: the texts differ, and that is all we know */
-    int64_t n = tu_base64_decode(x, a), m = tu_base64_decode(y, b);
-    return n >= 0 && n == m && memcmp(a, b, (size_t)n) == 0;
+    uint8_t a[6], b[6];
+    for (;;) {
+        int n = take_group(&x, a), m = take_group(&y, b);
+        if (n != m || n < 0 || memcmp(a, b, (size_t)n) != 0)
+            return false;
+        if (n == 0)
+            return true;
+    }
 }
 
 /* A quantity with a unit: "1.10" and "1.1" may be anything. */

@@ -129,6 +129,8 @@ typedef enum {
 /* Either may be NULL: not there. verbatim: see struct tu_kind. */
 tu_closeness tu_typed_compare(const tu_schema_type *t, const tu_value *desired,
                               const tu_value *live, bool verbatim);
+/* Allocates nothing. White space counts for nothing. */
+bool tu_is_base64(tu_str s);
 /* Two plain texts that mean the same quantity, duration or instant: "1000m" and "1". */
 bool tu_is_respelled(const tu_value *x, const tu_value *y);
 /* null, "", 0, false, [], {} and maps of nothing but these: what a server may leave out. */

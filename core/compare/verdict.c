@@ -227,6 +227,7 @@ static tu_str terminating_reason(tu_bench *b, const tu_value *metadata) {
     for (size_t i = 0; i < n && i < 5; i++)
         tu_buf_addf(&names, "%s%.*s", i ? ", " : "",
                     TU_P(tu_value_string(tu_value_at(finalizers, i))));
+    b->changes.failed = b->changes.failed || names.rc == TU_EINTERNAL;
     return print_reason(b, "terminating: since %.*s%s%s%s",
                         TU_P(tu_value_get_string(metadata, "deletionTimestamp")),
                         n ? ", held by the finalizer " : "", tu_buf_c(&names),
