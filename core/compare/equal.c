@@ -279,6 +279,12 @@ static bool is_declared(const tu_schema_type *t, tu_str name) {
     return declared;
 }
 
+/* Quantities by name: a server adds those that follow from others (a LimitRange's default requests
+ * from its limits), although the names are free. */
+static bool is_resource_list(const tu_schema_type *t) {
+    return tu_is_free_form(t) && t->values && t->values->semantic == TU_SEMANTIC_QUANTITY;
+}
+
 static tu_closeness compare_maps(const tu_schema_type *t, const tu_value *desired,
                                  const tu_value *live, bool verbatim) {
     tu_closeness result = TU_EQUAL;
@@ -303,7 +309,8 @@ static tu_closeness compare_maps(const tu_schema_type *t, const tu_value *desire
         const tu_member *m = &live->map.members[i];
         if (m->value.type == TU_NULL || tu_lookup_get(&in_desired, m->key))
             continue;
-        result = is_declared(t, m->key) && !verbatim ? TU_WITHIN : TU_DIFFERENT;
+        bool of_server = is_declared(t, m->key) || is_resource_list(t);
+        result = of_server && !verbatim ? TU_WITHIN : TU_DIFFERENT;
     }
     tu_lookup_done(&in_desired);
     return result;

@@ -82,3 +82,23 @@ bool tu_is_tracked(const tu_value *live, const tu_value *desired, tu_tracking *r
     }
     return false;
 }
+
+/* A label that everybody writes; Helm's own value is Helm's mark. */
+static bool is_helms_label(tu_str key, const tu_value *live) {
+    return tu_str_is(key, "app.kubernetes.io/managed-by") &&
+           tu_str_is(tu_value_string(live), "Helm");
+}
+
+bool tu_is_tracking_mark(const tu_step *place, const tu_value *live) {
+    if (place->kind != TU_STEP_FIELD || !place->up || place->up->kind != TU_STEP_FIELD ||
+        !place->up->up || place->up->up->up || !tu_str_is(place->up->up->name, "metadata"))
+        return false;
+    bool annotation = tu_str_is(place->up->name, "annotations");
+    if (!annotation && !tu_str_is(place->up->name, "labels"))
+        return false;
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+        if (marks[i].annotation == annotation && (tu_str_eq(place->name, marks[i].key) ||
+                                                  tu_str_eq(place->name, marks[i].namespace_key)))
+            return true;
+    return !annotation && is_helms_label(place->name, live);
+}
