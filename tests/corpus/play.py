@@ -239,7 +239,9 @@ class Player:
         import base64
         for o in self.documents(name):
             r = self.server.resource(o["apiVersion"], o["kind"])
-            key = "/registry/%s/%s" % (r["name"], "/".join(p for p in (o["metadata"].get("namespace"), o["metadata"]["name"]) if p))
+            group = o["apiVersion"].rpartition("/")[0]
+            custom = group + "/" if "." in group and not group.endswith(".k8s.io") else ""
+            key = "/registry/%s%s/%s" % (custom, r["name"], "/".join(p for p in (o["metadata"].get("namespace"), o["metadata"]["name"]) if p))
             self.server.put_into_etcd(key, json.dumps(o))
 
     def do_pause(self, seconds, step):

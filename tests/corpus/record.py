@@ -32,7 +32,7 @@ def reduced(document, group, version, kind):
             return [walk(v) for v in value]
         if not isinstance(value, dict):
             return value
-        if "$ref" in value:
+        if isinstance(value.get("$ref"), str):  # a property may be called $ref, too
             wanted.append(value["$ref"].rpartition("/")[2])
         # a property may be called so: then it is a schema, not a text
         return {k: walk(v) for k, v in value.items() if not (k == "description" and isinstance(v, str))}

@@ -71,16 +71,34 @@ static tu_rc open_case(opened *o, tu_session *s, const char *name, tu_error **er
 }
 
 /* What the judge lists apart, in the report's words. */
-static const tu_value *quiet_of(opened *o, const tu_value *predicted, tu_error **error) {
+static const tu_value *quiet_of(opened *o, const tu_value *predicted, bool everything,
+                                tu_error **error) {
     const tu_judge_input in = {.desired = &o->desired,
                                .live = o->live,
                                .predicted = predicted,
+                               .everything = everything,
                                .our_manager = TU_S(TU_FIELD_MANAGER)};
     tu_judgement j = {0};
     if (o->broken || tu_judge(&o->arena, &in, &j, error) != TU_OK)
         return NULL;
     const tu_finding f = {.changes = j.quiet, .change_count = j.quiet_count};
     return tu_value_get(corpus_json_of_finding(&o->arena, &f), "changes");
+}
+
+/* What stands in live and nobody holds, each with the note that explains it: default, allocated, admission ... */
+static void compare_unowned(const corpus_case *k, opened *o, const tu_value *predicted,
+                            tu_buf *differences, tu_error **error) {
+    const tu_value *expected = tu_value_path(k->said, "expect", "unowned", NULL);
+    const tu_value *all = expected ? quiet_of(o, predicted, true, error) : NULL;
+    tu_value *unowned = tu_value_new(&o->arena, TU_LIST);
+    for (uint32_t i = 0; unowned && i < tu_value_count(all); i++) {
+        const tu_value *c = tu_value_at(all, i);
+        if (tu_value_get_string(tu_value_get(c, "owner"), "manager").n == 0 &&
+            tu_str_is(tu_value_get_string(c, "change"), "added"))
+            tu_value_push(&o->arena, unowned, c);
+    }
+    if (expected)
+        corpus_compare_changes("unowned", expected, unowned, differences);
 }
 
 static void confirm(const corpus_case *k, opened *o, tu_buf *differences, tu_error **error) {
@@ -93,10 +111,12 @@ static void confirm(const corpus_case *k, opened *o, tu_buf *differences, tu_err
         rc = tu_confirm(&o->arena, o->rule, o->target, &o->desired, o->live, &plain, &o->finding,
                         error);
     }
-    const tu_value *quiet = rc == TU_OK ? quiet_of(o, predicted, error) : NULL;
+    const tu_value *quiet = rc == TU_OK ? quiet_of(o, predicted, false, error) : NULL;
     if (rc == TU_OK)
         corpus_compare(k, tu_value_get(k->said, "expect"),
                        corpus_json_of_finding(&o->arena, &o->finding), quiet, true, differences);
+    if (rc == TU_OK)
+        compare_unowned(k, o, predicted, differences, error);
 }
 
 void corpus_run_confirmed(corpus *c, tu_session *s, size_t i, tu_buf *differences) {
