@@ -76,6 +76,11 @@ typedef struct tu_desired_input {
     tu_cancel *cancel;
     void (*progress)(void *arg, const char *stage, int64_t done, int64_t total);
     void *progress_arg;
+    /* Told before the manifests are parsed, where that can be guessed (desired/guess.c): a set with
+     * one nameless object for each kind and namespace that they speak of. Its reference stays the
+     * caller's. May be NULL. */
+    void (*guessed)(void *arg, tu_desired_set *set);
+    void *guessed_arg;
 } tu_desired_input;
 tu_rc tu_desired_load(const tu_desired_input *in, tu_desired_set **ret, tu_error **error);
 /* Asks the source for its revision now; malloc'd. */

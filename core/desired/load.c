@@ -425,6 +425,19 @@ static tu_rc on_progress(void *arg, uint32_t record, uint32_t index, const tu_va
     return TU_OK;
 }
 
+static bool is_plain(const tu_desired_input *in) {
+    tu_str name = in->rule->render;
+    return !in->renderer && (!name.n || tu_str_is(name, "auto") || tu_str_is(name, "plain"));
+}
+
+static void tell_guess(const loader *l) {
+    tu_desired_set *guess =
+        l->in->guessed && is_plain(l->in) ? tu_desired_guess(l->in, l->tree) : NULL;
+    if (guess)
+        l->in->guessed(l->in->guessed_arg, guess);
+    tu_desired_unref(guess);
+}
+
 static tu_rc render(loader *l) {
     const tu_desired_input *in = l->in;
     tu_plugin_use *made = NULL;
@@ -469,7 +482,7 @@ tu_rc tu_desired_load(const tu_desired_input *in, tu_desired_set **ret, tu_error
     l.call = (tu_call_options){.on_record = on_progress,
                                .arg = (void *)(uintptr_t)in,
                                .cancel = in->cancel,
-                               .timeout_ms = 600000};
+                               .timeout_ms = TU_DESIRED_TIMEOUT_MS};
     char *revision = NULL;
     tu_rc rc = TU_OK;
     if (in->revision.n)
@@ -481,8 +494,10 @@ tu_rc tu_desired_load(const tu_desired_input *in, tu_desired_set **ret, tu_error
     s->source = tu_arena_copy(&s->arena, in->rule->from);
     if (rc == TU_OK)
         rc = tu_tree_fetch(in->source, s->revision, in->rule->path, &l.call, &l.tree, error);
-    if (rc == TU_OK)
+    if (rc == TU_OK) {
+        tell_guess(&l);
         rc = render(&l);
+    }
     if (rc == TU_OK) {
         tu_desired_sort(s);
         rc = drop_duplicates(&l);

@@ -56,4 +56,9 @@ void tu_desired_index(tu_desired_set *s);
 /* Moves object `from` to place `to` <= from: for dropping objects from a sorted set. */
 void tu_desired_move(tu_desired_set *s, size_t from, size_t to);
 
+#define TU_DESIRED_TIMEOUT_MS 600000
+
+/* The set for tu_desired_input.guessed; NULL where nothing can be guessed. */
+tu_desired_set *tu_desired_guess(const tu_desired_input *in, const tu_tree *tree);
+
 #endif

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/ahead.h"
 #include "engine/confirm.h"
 #include "engine/engine.h"
 #include "engine/session.h"
@@ -33,6 +34,7 @@ typedef struct rule_pass {
     size_t lost_scopes;
     bool denied; /* a listing across namespaces was refused */
     tu_strangers strangers;
+    tu_ahead *ahead; /* a listing begun while the manifests were read; NULL: none */
 } rule_pass;
 
 typedef struct pass {
@@ -117,7 +119,9 @@ static tu_rc list(pass *p, rule_pass *r, tu_error **error) {
     tu_call_options call = call_options(p);
     call.on_record = tu_observer_record;
     call.arg = &observer;
-    tu_rc rc = tu_call_list(r->target, r->view->selector, &call, error);
+    tu_rc rc = tu_ahead_is(r->ahead, r->view->selector)
+                   ? tu_ahead_take(TU_TAKE(r->ahead), &call, error)
+                   : tu_call_list(r->target, r->view->selector, &call, error);
     tu_observer_done(&observer);
     return rc;
 }
@@ -137,7 +141,23 @@ static tu_rc catalogue_for(pass *p, const tu_rule *rule, tu_plugin_use *target, 
     return rc;
 }
 
-static tu_rc load(pass *p, rule_pass *r, tu_desired_set **ret, tu_error **error) {
+typedef struct loading {
+    pass *pass;
+    rule_pass *rule;
+} loading;
+
+/* The listing begins with what the manifests seem to speak of; list() compares. */
+static void on_guessed(void *arg, tu_desired_set *guess) {
+    loading *l = arg;
+    const tu_call_options call = call_options(l->pass);
+    tu_view *v = tu_view_new(l->pass->session->config, &l->rule->rule, &guess, 1, false);
+    if (v->scope_count && tu_plugin_use_parallel(l->rule->target))
+        l->rule->ahead = tu_ahead_start(l->rule->target, v->selector, &call);
+    tu_view_unref(v);
+}
+
+static tu_rc load(pass *p, rule_pass *r, bool ahead, tu_desired_set **ret, tu_error **error) {
+    loading l = {p, r};
     tu_catalogue *catalogue = NULL;
     tu_rc rc = catalogue_for(p, r->rule, r->target, &catalogue, error);
     if (rc != TU_OK)
@@ -150,6 +170,8 @@ static tu_rc load(pass *p, rule_pass *r, tu_desired_set **ret, tu_error **error)
         .cancel = p->o->cancel,
         .progress = p->o->progress,
         .progress_arg = p->o->progress_arg,
+        .guessed = ahead ? on_guessed : NULL,
+        .guessed_arg = &l,
     };
     return tu_desired_load(&in, ret, error);
 }
@@ -287,11 +309,12 @@ static tu_rc run_rule(pass *p, rule_pass *r, tu_rule_report *out) {
     r->target = tu_session_use(p->session, TU_KIND_TARGET, rule->to);
     _cleanup_(tu_error_freep) tu_error *why = NULL;
     tu_desired_set *set = NULL;
-    tu_rc rc = load(p, r, &set, &why);
+    tu_rc rc = load(p, r, true, &set, &why);
     if (rc == TU_OK) {
         r->view = tu_view_new(p->session->config, &rule, &set, 1, false);
         progress(p, "comparing", 0, (int64_t)set->n);
         rc = list(p, r, &why);
+        tu_ahead_drop(TU_TAKE(r->ahead));
         if (rc == TU_OK && r->denied) { /* not allowed across namespaces: name each */
             tu_view_unref(r->view);
             r->view = tu_view_new(p->session->config, &rule, &set, 1, true);
@@ -301,6 +324,7 @@ static tu_rc run_rule(pass *p, rule_pass *r, tu_rule_report *out) {
             rc = verify_suspects(p, r);
         tu_desired_unref(set);
     }
+    tu_ahead_drop(TU_TAKE(r->ahead));
     if (rc != TU_OK) {
         problem(p, out, rc, why);
         tu_view_unref(r->view);
@@ -321,7 +345,7 @@ static tu_desired_set *set_of(pass *p, const tu_rule *rule) {
                        .target = tu_session_use(p->session, TU_KIND_TARGET, rule->to)};
     tu_desired_set *set = NULL;
     _cleanup_(tu_error_freep) tu_error *why = NULL;
-    return load(p, &other, &set, &why) == TU_OK ? set : NULL;
+    return load(p, &other, false, &set, &why) == TU_OK ? set : NULL;
 }
 
 /* What another rule of the same target desires is not unmanaged. */

@@ -60,10 +60,12 @@ static const struct word {
 };
 
 static bool is_word(tu_str text, tu_yaml_reading reading, meaning *ret) {
-    if (text.n > 5 || (text.n && !strchr("tTfFnNyYoO~.+-", text.p[0])))
+    char first = text.n ? text.p[0] : '\0';
+    if (text.n > 5 || (first && !strchr("tTfFnNyYoO~.+-", first)))
         return false;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-        if ((words[i].strict || reading == TU_YAML_KUBERNETES) && tu_str_is(text, words[i].text)) {
+        if (words[i].text[0] == first && (words[i].strict || reading == TU_YAML_KUBERNETES) &&
+            tu_str_is(text, words[i].text)) {
             *ret = (meaning){.kind = words[i].kind, .boolean = words[i].boolean};
             return true;
         }
