@@ -17,6 +17,8 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
+#include "report/say.h"
+#include "report/show.h"
 
 #define EVENT_BYTES (16u * TU_MIB)
 
@@ -59,6 +61,7 @@ static const char *hand(const char *by) {
 static void tell_text(const tu_cli *cli, tu_buf *out, const char *event, const tu_rule *rule,
                       const tu_finding *f, const char *text) {
     char time[32];
+    tu_clock clock = tu_clock_real();
     add_time(out, time);
     tu_buf_addf(out, "  %-9s", event);
     if (rule)
@@ -66,18 +69,23 @@ static void tell_text(const tu_cli *cli, tu_buf *out, const char *event, const t
     if (f) {
         tu_buf_add_byte(out, ' ');
         if (f->id.name.n)
-            tu_object_id_print(out, &f->id);
+            tu_say_object(out, f);
         else /* what couldn't be read has no name */
-            tu_buf_addf(out, "%.*s:%u", TU_P(f->file), f->line);
+            tu_say_place(out, f);
     }
     bool by = f && !tu_str_is(tu_str_c(event), "failed"); /* then the text is whose hand it was */
-    if (text && *text)
-        tu_buf_addf(out, "%s %s", by ? " by" : f ? ":" : "", by ? hand(text) : text);
+    if (text && *text) {
+        tu_buf_addf(out, "%s ", by ? " by" : f ? ":" : "");
+        tu_show_safe(out, tu_str_c(by ? hand(text) : text));
+    }
     tu_buf_add_byte(out, '\n');
     bool is_new = tu_str_is(tu_str_c(event), "drift") || tu_str_is(tu_str_c(event), "update");
     if (f && is_new)
-        tu_report_finding_text(
-            out, f, &(tu_report_options){.diff = true, .color = cli->color, .width = cli->width});
+        tu_report_finding_text(out, f,
+                               &(tu_report_options){.diff = true,
+                                                    .color = cli->color,
+                                                    .width = cli->width,
+                                                    .now_ms = tu_clock_wall(&clock)});
 }
 
 /* On the engine's thread. */

@@ -12,6 +12,8 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
+#include "report/say.h"
+#include "report/show.h"
 #include "value/json.h"
 
 #define STATUS_BYTES (64u * TU_MIB)
@@ -26,8 +28,19 @@ typedef struct page {
 } page;
 
 static void add_red(page *p, const char *before, tu_str text) {
-    tu_buf_addf(p->out, "%s%s%.*s%s\n", p->color ? "\033[31m" : "", before, TU_P(text),
-                p->color ? "\033[0m" : "");
+    tu_buf safe = TU_BUF_INIT(STATUS_BYTES);
+    tu_show_safe(&safe, text);
+    tu_buf_add_c(p->out, before);
+    tu_show_paint(p->out, p->color, TU_PAINT_RED, tu_buf_str(&safe));
+    tu_buf_add_byte(p->out, '\n');
+    tu_buf_done(&safe);
+}
+
+/* A member as it may be shown, and blanks up to `width` columns and one more. */
+static void add_cell(page *p, const tu_value *of, const char *key, size_t width) {
+    size_t begin = p->out->n;
+    tu_show_safe(p->out, tu_value_get_string(of, key));
+    tu_show_pad(p->out, begin, width + 1, 1);
 }
 
 /* "12s", for how long ago; "no time" where there is no time. */
@@ -76,9 +89,11 @@ static void add_sources(page *p) {
     tu_buf_add_c(p->out, "\nSources\n");
     for (size_t i = 0; i < tu_value_count(list); i++) {
         const tu_value *s = tu_value_at(list, i);
-        tu_buf_addf(p->out, "  %-20.*s %-12.*s %.*s  ", TU_P(tu_value_get_string(s, "name")),
-                    TU_P(tu_value_get_string(s, "plugin")),
-                    TU_P(shortened(tu_value_get_string(s, "revision"))));
+        tu_buf_add_c(p->out, "  ");
+        add_cell(p, s, "name", 20);
+        add_cell(p, s, "plugin", 12);
+        tu_show_safe(p->out, shortened(tu_value_get_string(s, "revision")));
+        tu_buf_add_c(p->out, "  ");
         add_ago(p, "asked", tu_value_get_string(s, "checked"));
         add_problem(p, s);
     }
@@ -90,9 +105,11 @@ static void add_targets(page *p) {
     for (size_t i = 0; i < tu_value_count(list); i++) {
         const tu_value *t = tu_value_at(list, i);
         bool watching = tu_value_boolean(tu_value_get(t, "watching"), false);
-        tu_buf_addf(p->out, "  %-20.*s %-12.*s %.*s  %s, ", TU_P(tu_value_get_string(t, "name")),
-                    TU_P(tu_value_get_string(t, "plugin")),
-                    TU_P(tu_value_get_string(t, "endpoint")), watching ? "watched" : "not watched");
+        tu_buf_add_c(p->out, "  ");
+        add_cell(p, t, "name", 20);
+        add_cell(p, t, "plugin", 12);
+        add_cell(p, t, "endpoint", 0);
+        tu_buf_addf(p->out, " %s, ", watching ? "watched" : "not watched");
         add_ago(p, "known", tu_value_get_string(t, "current"));
         add_problem(p, t);
     }
@@ -122,25 +139,71 @@ static void add_summary(page *p, const tu_value *summary) {
     tu_buf_add_c(p->out, *before ? "\n" : "no objects\n");
 }
 
-static void add_open(page *p, const tu_value *open) {
-    for (size_t i = 0; i < tu_value_count(open) && i < OPEN_SHOWN; i++) {
-        const tu_value *drift = tu_value_at(open, i), *object = tu_value_get(drift, "object");
-        const tu_object_id id = {.group = tu_value_get_string(object, "group"),
-                                 .kind = tu_value_get_string(object, "kind"),
-                                 .namespace_ = tu_value_get_string(object, "namespace"),
-                                 .name = tu_value_get_string(object, "name")};
-        char room[32];
-        tu_buf_addf(p->out, "      %.*s ", TU_P(tu_value_get_string(object, "verdict")));
-        if (id.name.n)
-            tu_object_id_print(p->out, &id);
-        else /* what couldn't be read has no name */
-            tu_buf_addf(p->out, "%.*s:%lld", TU_P(tu_value_get_string(object, "file")),
-                        (long long)tu_value_integer(tu_value_get(object, "line"), 0));
-        tu_buf_addf(p->out, " for %s\n", age(p, tu_value_get_string(drift, "since"), room));
+/* "/spec/replicas, and 3 more, by kubectl-edit (human)"; the reason where nothing changed */
+static void add_what(page *p, const tu_value *object) {
+    const tu_value *changes = tu_value_get(object, "changes"), *first = tu_value_at(changes, 0);
+    tu_str path = tu_value_get_string(first, "path");
+    tu_str reason = tu_value_get_string(object, "reason");
+    tu_str manager = tu_value_get_string(tu_value_get(first, "owner"), "manager");
+    tu_str class_ = tu_value_get_string(tu_value_get(first, "owner"), "class");
+    tu_show_safe(p->out, path.n ? path : reason);
+    if (tu_value_count(changes) > 1)
+        tu_buf_addf(p->out, ", and %zu more", tu_value_count(changes) - 1);
+    if (manager.n) {
+        tu_buf_add_c(p->out, path.n || reason.n ? ", " : "");
+        tu_show_safe(p->out, manager);
+        tu_buf_addf(p->out, " (%.*s)", TU_P(class_));
     }
-    if (tu_value_count(open) > OPEN_SHOWN)
-        tu_buf_addf(p->out, "      ... and %zu more (-o json has them)\n",
-                    tu_value_count(open) - OPEN_SHOWN);
+}
+
+/* Sorted as reports are: the service knows them in no order. */
+static int by_object(const void *x, const void *y) {
+    static const char *const keys[] = {"group", "kind", "namespace", "name", "file"};
+    const tu_value *a = tu_value_get(*(const tu_value *const *)x, "object");
+    const tu_value *b = tu_value_get(*(const tu_value *const *)y, "object");
+    int order = 0;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && order == 0; i++)
+        order = tu_str_compare(tu_value_get_string(a, keys[i]), tu_value_get_string(b, keys[i]));
+    return order;
+}
+
+static void add_drift(page *p, const tu_value *drift) {
+    const tu_value *object = tu_value_get(drift, "object");
+    tu_finding f = {.id = {.group = tu_value_get_string(object, "group"),
+                           .kind = tu_value_get_string(object, "kind"),
+                           .namespace_ = tu_value_get_string(object, "namespace"),
+                           .name = tu_value_get_string(object, "name")},
+                    .file = tu_value_get_string(object, "file"),
+                    .line = (uint32_t)tu_value_integer(tu_value_get(object, "line"), 0)};
+    tu_str onset = tu_value_get_string(object, "onset");
+    char room[32];
+    tu_buf_add_c(p->out, "      ");
+    add_cell(p, object, "verdict", 0);
+    if (f.id.name.n)
+        tu_say_object(p->out, &f);
+    else /* what couldn't be read has no name */
+        tu_say_place(p->out, &f);
+    size_t before = p->out->n;
+    tu_buf_add_c(p->out, "  ");
+    size_t begin = p->out->n;
+    add_what(p, object);
+    if (p->out->n == begin)
+        p->out->n = before;
+    tu_buf_addf(p->out, " for %s\n",
+                age(p, onset.n ? onset : tu_value_get_string(drift, "since"), room));
+}
+
+static void add_open(page *p, const tu_value *open) {
+    size_t n = tu_value_count(open);
+    const tu_value **sorted = tu_xcalloc(n + 1, sizeof *sorted);
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = tu_value_at(open, i);
+    qsort(sorted, n, sizeof *sorted, by_object);
+    for (size_t i = 0; i < n && i < OPEN_SHOWN; i++)
+        add_drift(p, sorted[i]);
+    if (n > OPEN_SHOWN)
+        tu_buf_addf(p->out, "      ... and %zu more (-o json has them)\n", n - OPEN_SHOWN);
+    free(sorted);
 }
 
 static void add_rules(page *p) {
@@ -148,10 +211,15 @@ static void add_rules(page *p) {
     tu_buf_add_c(p->out, "\nRules\n");
     for (size_t i = 0; i < tu_value_count(list); i++) {
         const tu_value *r = tu_value_at(list, i);
-        tu_buf_addf(p->out, "  %-20.*s %-12.*s %.*s -> %.*s  %.*s\n",
-                    TU_P(tu_value_get_string(r, "name")), TU_P(tu_value_get_string(r, "mode")),
-                    TU_P(tu_value_get_string(r, "source")), TU_P(tu_value_get_string(r, "target")),
-                    TU_P(shortened(tu_value_get_string(r, "revision"))));
+        tu_buf_add_c(p->out, "  ");
+        add_cell(p, r, "name", 20);
+        add_cell(p, r, "mode", 12);
+        tu_show_safe(p->out, tu_value_get_string(r, "source"));
+        tu_buf_add_c(p->out, " -> ");
+        add_cell(p, r, "target", 0);
+        tu_buf_add_byte(p->out, ' ');
+        tu_show_safe(p->out, shortened(tu_value_get_string(r, "revision")));
+        tu_buf_add_byte(p->out, '\n');
         add_problem(p, r);
         add_summary(p, tu_value_get(r, "summary"));
         add_open(p, tu_value_get(r, "open"));
@@ -176,11 +244,12 @@ static int show(const tu_cli *cli, const tu_buf *answer, const tu_value *status)
         p.now_us = tu_clock_wall(&clock) * 1000;
     }
     const tu_value *config = tu_value_get(status, "config");
-    tu_buf_addf(&out, "trueup %.*s, running for %s, pid %lld\nConfiguration %.*s\n",
+    tu_buf_addf(&out, "trueup %.*s, running for %s, pid %lld\nConfiguration ",
                 TU_P(tu_value_get_string(status, "version")),
                 age(&p, tu_value_get_string(status, "started"), room),
-                (long long)tu_value_integer(tu_value_get(status, "pid"), 0),
-                TU_P(tu_value_get_string(config, "path")));
+                (long long)tu_value_integer(tu_value_get(status, "pid"), 0));
+    tu_show_safe(&out, tu_value_get_string(config, "path"));
+    tu_buf_add_byte(&out, '\n');
     add_problem(&p, config);
     add_problem(&p, tu_value_get(status, "store"));
     add_sources(&p);
