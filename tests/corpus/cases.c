@@ -83,16 +83,29 @@ static bool link_desired(const corpus *c, const corpus_case *k) {
     return false;
 }
 
-static void add_rule(tu_buf *b, const corpus *c, const corpus_case *k) {
+static void add_source(tu_buf *b, const corpus *c, const char *name, const char *folder) {
+    tu_buf_addf(b,
+                "---\napiVersion: trueup.dev/v1\nkind: Source\nmetadata: {name: %s}\nspec: "
+                "{plugin: directory, config: {path: %s/desired/%s}}\n",
+                name, c->scratch, folder);
+}
+
+/* The service has one source for all rules, and watches it; the judge, which loads case by case, one
+ * for each, so that no case reads the others' files. */
+static void add_rule(tu_buf *b, const corpus *c, const corpus_case *k, bool shared) {
     const tu_value *rule = tu_value_get(k->said, "rule");
+    char source[300];
+    snprintf(source, sizeof source, shared ? "desired" : "case-%s", k->name);
+    if (!shared)
+        add_source(b, c, source, k->name);
     tu_buf_addf(b,
                 "---\napiVersion: trueup.dev/v1\nkind: Target\nmetadata: {name: case-%s}\nspec: "
                 "{plugin: corpus, config: {case: %s, stage: %s/stage}}\n",
                 k->name, k->folder, c->scratch);
     tu_buf_addf(b,
                 "---\napiVersion: trueup.dev/v1\nkind: Rule\nmetadata: {name: case-%s}\nspec:\n  "
-                "from: desired\n  to: case-%s\n  path: %s\n",
-                k->name, k->name, k->name);
+                "from: %s\n  to: case-%s\n  path: \"%s\"\n",
+                k->name, source, k->name, shared ? k->name : "");
     if (!tu_value_get(rule, "confirm"))
         tu_buf_add_c(b, "  confirm: dry-run\n");
     for (uint32_t i = 0; i < tu_value_count(rule); i++) {
@@ -102,25 +115,31 @@ static void add_rule(tu_buf *b, const corpus *c, const corpus_case *k) {
     }
 }
 
-static bool write_config(corpus *c) {
+static const char *write_config(corpus *c, const char *name, bool shared) {
     _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     const char *build = getenv("TRUEUP_BUILD_DIR");
     tu_buf_addf(&b,
                 "apiVersion: trueup.dev/v1\nkind: Plugin\nmetadata: {name: corpus}\nspec: {path: "
                 "%s/tests/plugin/corpus-target.so}\n",
                 build ? build : "build/dev");
-    tu_buf_addf(&b,
-                "---\napiVersion: trueup.dev/v1\nkind: Source\nmetadata: {name: desired}\nspec: "
-                "{plugin: directory, config: {path: %s/desired}}\n",
-                c->scratch);
-    bool fine = true;
+    if (shared)
+        add_source(&b, c, "desired", "");
     for (size_t i = 0; i < c->n; i++)
-        if (corpus_has_run(&c->cases[i])) {
-            fine = link_desired(c, &c->cases[i]) && fine;
-            add_rule(&b, c, &c->cases[i]);
-        }
-    c->config_path = tu_arena_printf(&c->arena, "%s/trueup.yaml", c->scratch);
-    return tu_file_write(c->config_path, tu_buf_str(&b), 0644, NULL) == TU_OK && fine;
+        if (corpus_has_run(&c->cases[i]))
+            add_rule(&b, c, &c->cases[i], shared);
+    const char *path = tu_arena_printf(&c->arena, "%s/%s", c->scratch, name);
+    return tu_file_write(path, tu_buf_str(&b), 0644, NULL) == TU_OK ? path : NULL;
+}
+
+static bool prepare(corpus *c) {
+    char path[1024];
+    snprintf(path, sizeof path, "%s/stage", c->scratch);
+    bool fine = tu_mkdirs(path, 0755, NULL) == TU_OK;
+    for (size_t i = 0; i < c->n; i++)
+        fine = (!corpus_has_run(&c->cases[i]) || link_desired(c, &c->cases[i])) && fine;
+    c->service_config = write_config(c, "service.yaml", true);
+    c->judge_config = write_config(c, "judge.yaml", false);
+    return fine && c->service_config && c->judge_config;
 }
 
 bool corpus_load(corpus *c, const char *root, const char *scratch, const char *const *names,
@@ -140,7 +159,5 @@ bool corpus_load(corpus *c, const char *root, const char *scratch, const char *c
         free(found[i]);
     }
     free(found);
-    char path[1024];
-    snprintf(path, sizeof path, "%s/stage", scratch);
-    return tu_mkdirs(path, 0755, NULL) == TU_OK && write_config(c);
+    return prepare(c);
 }

@@ -25,8 +25,8 @@ typedef struct corpus_case {
 
 typedef struct corpus {
     tu_arena arena;
-    const char *root, *scratch,
-        *config_path; /* of tests/corpus; of this run; the configuration in it */
+    const char *root, *scratch; /* tests/corpus; the folder of this run */
+    const char *judge_config, *service_config;
     corpus_case *cases;
     size_t n;
 } corpus;

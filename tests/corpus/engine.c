@@ -49,7 +49,7 @@ static bool start(service_run *r, const char *program) {
     int out = open(log, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0644);
     dup2(out, STDOUT_FILENO);
     dup2(out, STDERR_FILENO);
-    execl(program, program, "run", "-c", r->c->config_path, "--state", state, "-o", "json",
+    execl(program, program, "run", "-c", r->c->service_config, "--state", state, "-o", "json",
           (char *)NULL);
     _exit(127);
 }

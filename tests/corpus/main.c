@@ -69,7 +69,7 @@ static void set_stage(const run *r, bool happened) {
 
 static bool judge(run *r, const bool *ways) {
     tu_errors errors = {0};
-    tu_config *config = tu_engine_load_config(r->c.config_path, &errors);
+    tu_config *config = tu_engine_load_config(r->c.judge_config, &errors);
     tu_session *s = NULL;
     if (!config || tu_session_open(config, NULL, true, &s, &errors) != TU_OK) {
         for (size_t i = 0; i < errors.n; i++)
