@@ -36,7 +36,7 @@
  *
  * Told is the topmost node that was added whole: a sidecar is one change, not ten. Free-form maps
  * (labels) are told key by key, since others may have keys beside. Empty containers are quiet; so
- * are marks that tools leave about their own work (tool_marks).
+ * are marks that tools leave about their own work (tool_marks, and those of tracking.c).
  *
  * To add a mark or an editing verb: the tables below.
  */
@@ -181,17 +181,20 @@ typedef struct {
 
 static void visit(search *s, spot at, const tu_step *place);
 
-static bool is_mark(const tu_step *place, bool *ret_listed) {
-    if (place->kind != TU_STEP_FIELD || !place->up || place->up->kind != TU_STEP_FIELD ||
-        !tu_str_is(place->up->name, "annotations"))
+static bool is_mark(const search *s, const tu_step *place, bool *ret_listed) {
+    if (place->kind != TU_STEP_FIELD || !place->up || place->up->kind != TU_STEP_FIELD)
         return false;
-    for (size_t i = 0; i < COUNT(tool_marks); i++) {
+    bool annotation = tu_str_is(place->up->name, "annotations");
+    if (!annotation && !tu_str_is(place->up->name, "labels"))
+        return false;
+    for (size_t i = 0; annotation && i < COUNT(tool_marks); i++) {
         if (tu_str_is(place->name, tool_marks[i].annotation)) {
             *ret_listed = tool_marks[i].listed;
             return true;
         }
     }
-    return false;
+    *ret_listed = !s->applier;
+    return tu_is_tracking_mark(annotation, place->name);
 }
 
 /* Somebody else who holds the place itself, so that it stays when we let go of it; NULL: nobody.
@@ -265,17 +268,35 @@ static bool is_drift(const search *s, const tu_value *live) {
     }
 }
 
+/* What an applier holds beside S is taken for defaults: nobody's addition, so no rule about anybody's
+ * may meet it. Of what the target merged of several hands, all that isn't known to be a default is
+ * listed: it is there, and whose it is can't be said. */
+static void tell_beside_applied(search *s, const tu_step *place, const tu_value *live) {
+    tu_bench *b = s->bench;
+    if (s->entry->owner.class_ != TU_MANAGER_LEGACY || tu_is_zero(live) ||
+        !tu_str_is(tu_note_unowned(b, place, live), "admission"))
+        return;
+    tu_change *c = tu_change_add(&b->quiet, place, TU_CHANGE_ADDED);
+    if (!c)
+        return;
+    c->live = live;
+    c->owner = s->entry->owner;
+    c->note = s->entry->owner.manager;
+}
+
 static void tell(search *s, const tu_step *place, const tu_value *live) {
     tu_bench *b = s->bench;
-    bool listed = true, mark = is_mark(place, &listed);
-    if (!listed || tu_kind_ignores(b->kind, place))
+    bool listed = true, mark = is_mark(s, place, &listed);
+    if ((mark && !listed) || tu_kind_ignores(b->kind, place))
         return;
     if (s->entry->owner.class_ == TU_MANAGER_OURS) {
         tell_dropped(s, place, live);
         return;
     }
-    if (s->applier && !mark && !tu_value_at_place(s->copy, place))
-        return; /* a default: nobody's addition, so no rule about anybody's may meet it */
+    if (s->applier && !mark && !tu_value_at_place(s->copy, place)) {
+        tell_beside_applied(s, place, live);
+        return;
+    }
     tu_str note = tu_note_added(b, s->entry, place, live);
     mark = mark || tu_is_tracking_mark(place, live);
     bool drift = !mark && is_drift(s, live) && !tu_str_is(note, "default");

@@ -11,7 +11,7 @@
  *   ours                      live holds what we applied, so Git moved on: no onset in the target
  *   legacy                    merged of several hands by the target: named so, no onset
  *   an applier's, nothing of  whoever writes the object whole may have written what Git said then:
- *   ours beside it            no onset
+ *   ours beside it            no onset; unless the object was made anew meanwhile (replaced)
  *
  * The onset is the earliest of these times. Where something was removed or moved and one other entry
  * is newer than ours, that one is the only hand that is known to have written since: its time
@@ -33,7 +33,8 @@ static void began_with(tu_bench *b, const tu_manager_entry *e) {
     tu_manager_class class = e->owner.class_;
     if (class == TU_MANAGER_OURS || class == TU_MANAGER_LEGACY)
         return;
-    if (b->ours || !tu_wrote_whole(b, e))
+    bool replaced = b->in->known_uid.n && !tu_str_eq(b->in->known_uid, b->uid);
+    if (b->ours || replaced || !tu_wrote_whole(b, e))
         began(b, e->owner.time);
 }
 
@@ -65,13 +66,26 @@ static tu_str with_text(tu_bench *b, const char *word, const tu_value *v) {
     return note;
 }
 
+/* A map of nothing but what the target fills in. */
+static bool all_default(tu_bench *b, const tu_step *place, const tu_value *map) {
+    for (uint32_t i = 0; i < map->map.n; i++) {
+        const tu_member *m = &map->map.members[i];
+        const tu_step step = {.up = place, .kind = TU_STEP_FIELD, .name = m->key};
+        tu_str note = tu_note_unowned(b, &step, &m->value);
+        if (!tu_str_is(note, "default") && !tu_str_is(note, "allocated") && !tu_is_zero(&m->value))
+            return false;
+    }
+    return map->map.n > 0;
+}
+
 tu_str tu_note_unowned(tu_bench *b, const tu_step *place, const tu_value *live) {
     const tu_value *value = NULL;
     if (tu_places_cover(&b->kind->tables.allocated, b->in->live, place))
         return TU_S("allocated");
     switch (tu_default_at(b->kind, b->in->live, place, &value)) {
     case TU_DEFAULT_NONE:
-        return TU_S("admission");
+        return live->type == TU_MAP && all_default(b, place, live) ? TU_S("default")
+                                                                   : TU_S("admission");
     case TU_DEFAULT_ANY:
         return TU_S("default");
     case TU_DEFAULT_KNOWN:

@@ -293,6 +293,9 @@ static void walk_set(tu_bench *b, spot at, const tu_step *place) {
 static void walk_list(tu_bench *b, spot at, const tu_step *place) {
     if (at.desired->list.n == 0)
         return; /* an empty one owns nothing and does nothing */
+    if (at.type->list == TU_LIST_SET && tu_type_items(at.type)->type == TU_TYPE_MAP &&
+        !b->in->predicted)
+        note_doubt(b, place, at.desired, at.live); /* server-side apply takes no set of maps */
     if (!is_there(at.live))
         judge_absent(b, at, place);
     else if (at.live->type != TU_LIST)

@@ -22,20 +22,9 @@ static const char *const humans[] = {
     "k9s",        "OpenLens", "Lens", "headlamp*", "dashboard", "oc",
 };
 static const char *const gitops[] = {
-    "argocd*",
-    "argo-cd*",
-    "kustomize-controller",
-    "helm-controller",
-    "flux*",
-    "gotk-*",
-    "configsync*",
-    "configmanagement*",
-    "fleetagent",
-    "fleet-agent",
-    "kapp*",
-    "werf*",
-    "carvel*",
-    "rancher-fleet*",
+    "argocd*", "argo-cd*",    "kustomize-controller", "helm",       "helm-controller", "flux*",
+    "gotk-*",  "configsync*", "configmanagement*",    "fleetagent", "fleet-agent",     "kapp*",
+    "werf*",   "carvel*",     "rancher-fleet*",
 };
 static const char *const controllers[] = {
     "kube-controller-manager",

@@ -151,16 +151,16 @@ static bool all_are(const tu_change_list *list, tu_change_kind kind, const char 
 }
 
 /* Of the object as a whole, drifted or not. */
-static tu_str reason_of_object(tu_bench *b, tu_str uid) {
+static tu_str reason_of_object(tu_bench *b) {
     tu_str known = b->in->known_uid;
     tu_tracking t;
     if (b->changes.n >= TU_LIMIT_CHANGES)
         return TU_S("many-changes: only the first 1000 are listed");
-    if (known.n && uid.n && !tu_str_eq(known, uid))
+    if (known.n && b->uid.n && !tu_str_eq(known, b->uid))
         return print_reason(b,
                             "replaced: another object has its name since it was judged last (uid "
                             "%.*s then, %.*s now)",
-                            TU_P(known), TU_P(uid));
+                            TU_P(known), TU_P(b->uid));
     if (tu_is_tracked(b->in->live, b->in->desired->object, &t))
         return print_reason(b, "foreign: %.*s %.*s%s%.*s %s it", TU_P(t.tool), TU_P(t.namespace_),
                             t.namespace_.n ? "/" : "", TU_P(t.name), t.verb);
@@ -204,8 +204,8 @@ static tu_str reason_of_sync(tu_bench *b) {
                         TU_P(c->path));
 }
 
-static tu_str give_reason(tu_bench *b, tu_str uid, bool drifted, bool broken) {
-    tu_str reason = reason_of_object(b, uid);
+static tu_str give_reason(tu_bench *b, bool drifted, bool broken) {
+    tu_str reason = reason_of_object(b);
     if (reason.n == 0)
         reason = drifted ? reason_of_drift(b) : reason_of_sync(b);
     if (reason.n)
@@ -213,7 +213,7 @@ static tu_str give_reason(tu_bench *b, tu_str uid, bool drifted, bool broken) {
     if (broken)
         return TU_S("ownership-unreadable: managedFields can't be read whole, so a change may have "
                     "nobody's name, and additions may be missing");
-    if (b->ownership.n == 0 && uid.n)
+    if (b->ownership.n == 0 && b->uid.n)
         return TU_S("no-ownership: managedFields is empty (left out, or reset), so nobody's hand "
                     "can be told and additions can't be seen");
     return reason;
@@ -257,7 +257,7 @@ static tu_rc judge_present(tu_bench *b, tu_judgement *ret, tu_error **error) {
     ret->confidence = b->in->predicted                ? TU_CONFIDENCE_CONFIRMED
                       : !drifted && held && !doubtful ? TU_CONFIDENCE_PROVED
                                                       : TU_CONFIDENCE_OBSERVED;
-    ret->reason = give_reason(b, ret->uid, drifted, broken);
+    ret->reason = give_reason(b, drifted, broken);
     ret->onset = drifted ? b->onset : (tu_str){0};
     bool failed = b->changes.failed || b->quiet.failed || b->doubts.failed;
     return found && !failed ? TU_OK : tu_error_memory(error);
@@ -283,6 +283,7 @@ tu_rc tu_judge(tu_arena *a, const tu_judge_input *in, tu_judgement *ret, tu_erro
                    *deleted = tu_value_get(metadata, "deletionTimestamp");
     j.uid = tu_value_get_string(metadata, "uid");
     j.resource_version = tu_value_get_string(metadata, "resourceVersion");
+    b.uid = j.uid;
     j.finished = tu_is_finished(b.kind, in->live);
     tu_rc rc = TU_OK;
     if (deleted && deleted->type != TU_NULL) {

@@ -311,7 +311,7 @@ static void managers_are_classed_by_their_names(void **state) {
         {"kustomize-controller", TU_MANAGER_GITOPS},
         {"helm-controller", TU_MANAGER_GITOPS},
         {"configsync.gke.io", TU_MANAGER_GITOPS},
-        {"helm", TU_MANAGER_UNKNOWN},
+        {"helm", TU_MANAGER_GITOPS},
         {"before-first-apply", TU_MANAGER_LEGACY},
         {"ancient-changes", TU_MANAGER_LEGACY},
         {"my-script", TU_MANAGER_UNKNOWN},
