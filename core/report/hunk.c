@@ -292,7 +292,21 @@ static void emit_structures(hunk *h, tu_str step, const tu_value *live, const tu
     tu_arena_done(&a);
 }
 
+static void emit_order(hunk *h, tu_str step, const tu_value *live, const tu_value *desired) {
+    const tu_change c = {.live = live, .desired = desired};
+    tu_buf name = TU_BUF_INIT(h->max);
+    add_blanks(&name, h->indent);
+    add_name(&name, step);
+    h->line(h->arg, ' ', tu_buf_str(&name));
+    tu_buf_done(&name);
+    tu_show_order(&c, h->indent + 2, h->line, h->arg);
+}
+
 static void emit_values(hunk *h, tu_str step, const tu_value *live, const tu_value *desired) {
+    if (!is_item(step) && tu_show_is_reordered(live, desired)) {
+        emit_order(h, step, live, desired);
+        return;
+    }
     bool structures =
         live->type == desired->type && tu_value_count(live) > 0 && tu_value_count(desired) > 0;
     if (tu_value_is(live, TU_STRING) && tu_value_is(desired, TU_STRING) &&
@@ -335,12 +349,7 @@ void tu_show_hunk(const tu_change *c, tu_diff_line *line, void *arg) {
     const tu_value *live = c->kind == TU_CHANGE_REMOVED ? NULL : c->live;
     const tu_value *desired = c->kind == TU_CHANGE_ADDED ? NULL : c->desired;
     if (c->kind == TU_CHANGE_ORDER && tu_value_is(live, TU_LIST) && tu_value_is(desired, TU_LIST)) {
-        tu_buf name = TU_BUF_INIT(h.max);
-        add_blanks(&name, h.indent);
-        add_name(&name, step);
-        line(arg, ' ', tu_buf_str(&name));
-        tu_buf_done(&name);
-        tu_show_order(c, h.indent + 2, line, arg);
+        emit_order(&h, step, live, desired);
     } else if (c->kind == TU_CHANGE_DUPLICATE) {
         emit_duplicate(&h, step);
     } else if (c->kind == TU_CHANGE_OWNERSHIP) {

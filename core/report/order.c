@@ -207,3 +207,17 @@ size_t tu_show_moved(const tu_change *c, size_t most, tu_buf *out) {
     compare(c, 0, ALL_ITEMS, name_line, &o);
     return o.moved;
 }
+
+/* --- the same items? ----------------------------------------------------------------------------- */
+
+bool tu_show_is_reordered(const tu_value *a, const tu_value *b) {
+    size_t n = tu_value_count(a);
+    if (!tu_value_is(a, TU_LIST) || !tu_value_is(b, TU_LIST) || n != tu_value_count(b) || n < 2)
+        return false;
+    uint64_t sums[2] = {0}; /* of hashes: what is equal in any order; then one by one */
+    for (size_t i = 0; i < n; i++) {
+        sums[0] += tu_value_hash(tu_value_at(a, i));
+        sums[1] += tu_value_hash(tu_value_at(b, i));
+    }
+    return sums[0] == sums[1] && !tu_value_equal(a, b);
+}

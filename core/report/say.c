@@ -173,10 +173,22 @@ static void add_texts(tu_buf *out, tu_str desired, tu_str live) {
                     n.live == 1 ? "" : "s", n.desired);
 }
 
+static void add_moved(tu_buf *out, const tu_change *c) {
+    tu_buf_add_c(out, "order: ");
+    size_t n = tu_show_moved(c, MOVED_NAMED, out);
+    if (n > MOVED_NAMED)
+        tu_buf_addf(out, " and %zu more", n - MOVED_NAMED);
+    tu_buf_add_c(out, n > 0 ? " moved" : "other than desired");
+}
+
 static void add_values(tu_buf *out, const tu_change *c, size_t limit) {
     bool strings = tu_value_is(c->desired, TU_STRING) && tu_value_is(c->live, TU_STRING);
     if (strings && (tu_show_is_text(c->desired) || tu_show_is_text(c->live))) {
         add_texts(out, c->desired->string, c->live->string);
+        return;
+    }
+    if (tu_show_is_reordered(c->desired, c->live)) {
+        add_moved(out, c);
         return;
     }
     size_t begin = out->n;
@@ -192,14 +204,6 @@ static void add_values(tu_buf *out, const tu_change *c, size_t limit) {
         tu_buf_add_c(out, " (they differ)");
     else if (same) /* cut before the place where they do */
         tu_buf_add_c(out, " (they differ further on)");
-}
-
-static void add_moved(tu_buf *out, const tu_change *c) {
-    tu_buf_add_c(out, "order: ");
-    size_t n = tu_show_moved(c, MOVED_NAMED, out);
-    if (n > MOVED_NAMED)
-        tu_buf_addf(out, " and %zu more", n - MOVED_NAMED);
-    tu_buf_add_c(out, n > 0 ? " moved" : "other than desired");
 }
 
 void tu_say_change(tu_buf *out, const tu_change *c, size_t limit) {

@@ -74,6 +74,9 @@ void tu_show_hunk(const tu_change *c, tu_diff_line *line, void *arg);
 /* The same items in another order: those that moved, each where it is ('-') and where it should be
  * ('+'). Items are named by what tells them apart. */
 void tu_show_order(const tu_change *c, size_t indent, tu_diff_line *line, void *arg);
+/* Two lists with the same items in another order? Also of values whose order is a value (atomic
+ * lists). By hashes: good enough to choose how to show it. */
+bool tu_show_is_reordered(const tu_value *a, const tu_value *b);
 /* The names of those that moved, at most `most` of them; returns how many there are. */
 size_t tu_show_moved(const tu_change *c, size_t most, tu_buf *out);
 

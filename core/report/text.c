@@ -225,61 +225,58 @@ static void write_head(tu_printer *p, const tu_finding *f, size_t verdict_column
 
 /* --- one change in a line ----------------------------------------------------------------------- */
 
-/* What the changes of an object are aligned to (longer ones stick out), and whether that leaves
- * room on a line. */
+/* What the changes of an object are aligned to; longer ones stick out. */
 typedef struct alignment {
     size_t path, values;
-    bool one_line, two_lines; /* everything beside each other; the hand below */
 } alignment;
 
 static alignment measure(const tu_printer *p, const tu_change *changes, size_t n) {
+    size_t width = p->o->width;
+    size_t most_path = width > 0 && width / 2 < PATH_COLUMNS ? width / 2 : PATH_COLUMNS;
     alignment a = {0};
-    size_t widest = 0, widest_hand = 0;
     tu_printer scratch = begin(p->o, p->out, p->now_ms);
     for (size_t i = 0; i < n; i++) {
         if (!tu_text_is_shown(p, &changes[i]))
             continue;
         tu_buf_clear(&scratch.line);
         tu_print_outside(&scratch, TU_PAINT_NONE, changes[i].path);
-        size_t path = tu_show_columns(tu_buf_str(&scratch.line));
+        a.path = max(a.path, at_most(tu_show_columns(tu_buf_str(&scratch.line)), most_path));
         tu_buf_clear(&scratch.line);
         tu_say_change(&scratch.line, &changes[i], VALUE_COLUMNS);
-        size_t values = tu_show_columns(tu_buf_str(&scratch.line));
-        tu_buf_clear(&scratch.line);
-        tu_print_hand_and_decision(&scratch, &changes[i], false);
-        widest_hand = max(widest_hand, tu_show_columns(tu_buf_str(&scratch.line)));
-        a.path = max(a.path, at_most(path, PATH_COLUMNS));
-        a.values = max(a.values, at_most(values, VALUES_COLUMNS));
-        widest = max(widest, max(path, a.path) + 2 + max(values, a.values));
+        a.values =
+            max(a.values, at_most(tu_show_columns(tu_buf_str(&scratch.line)), VALUES_COLUMNS));
     }
     end(&scratch);
-    size_t width = p->o->width;
-    a.two_lines = width == 0 || INDENT + widest <= width;
-    a.one_line = width == 0 || INDENT + widest + 2 + widest_hand <= width;
     return a;
 }
 
+/* Adds the text at the column where others stand, or, where there is no room, in a line below. */
+static void place(tu_printer *p, tu_str text, size_t column) {
+    size_t now = tu_show_columns(tu_buf_str(&p->line)) + 2, width = p->o->width;
+    size_t at = now > column ? now : column, columns = tu_show_columns(text);
+    if (columns == 0)
+        return;
+    if (width > 0 && at + columns > width && now + columns <= width)
+        at = now; /* out of line is better than below */
+    if (width > 0 && at + columns > width) {
+        tu_print_end(p, width);
+        at = INDENT + 2;
+    }
+    tu_show_pad(&p->line, 0, at, 0);
+    tu_buf_add(&p->line, text);
+}
+
 static void write_change_line(tu_printer *p, const tu_change *c, const alignment *a) {
+    tu_printer cell = begin(p->o, p->out, p->now_ms);
     tu_show_pad(&p->line, 0, INDENT, 0);
     tu_print_outside(p, TU_PAINT_NONE, c->path);
-    if (a->two_lines) {
-        tu_show_pad(&p->line, 0, INDENT + a->path + 2, 2);
-    } else {
-        tu_print_end(p, p->o->width);
-        tu_show_pad(&p->line, 0, INDENT + 2, 0);
-    }
-    tu_say_change(&p->line, c, VALUE_COLUMNS);
-    tu_printer hand = begin(p->o, p->out, p->now_ms);
-    tu_print_hand_and_decision(&hand, c, false);
-    if (a->one_line) {
-        tu_show_pad(&p->line, 0, INDENT + a->path + 2 + a->values + 2, 2);
-    } else if (hand.line.n > 0) {
-        tu_print_end(p, p->o->width);
-        tu_show_pad(&p->line, 0, INDENT + 2, 0);
-    }
-    tu_buf_add(&p->line, tu_buf_str(&hand.line));
-    end(&hand);
+    tu_say_change(&cell.line, c, VALUE_COLUMNS);
+    place(p, tu_buf_str(&cell.line), INDENT + a->path + 2);
+    tu_buf_clear(&cell.line);
+    tu_print_hand_and_decision(&cell, c, false);
+    place(p, tu_buf_str(&cell.line), INDENT + a->path + 2 + a->values + 2);
     tu_print_end(p, p->o->width);
+    end(&cell);
 }
 
 /* --- one object --------------------------------------------------------------------------------- */
@@ -386,6 +383,8 @@ static void write_list(tu_printer *p, const tu_rule_report *r, size_t limit) {
     for (size_t i = 0; i < r->finding_count && n < limit; i++) {
         if (!tu_text_is_listed(p, r->findings[i]))
             continue;
+        if (p->o->diff && n > 0)
+            tu_buf_add_byte(p->out, '\n');
         write_finding(p, r->findings[i], verdict_columns, columns);
         n++;
     }
