@@ -193,7 +193,7 @@ static bool is_mark(const search *s, const tu_step *place, bool *ret_listed) {
             return true;
         }
     }
-    *ret_listed = !s->applier;
+    *ret_listed = !s->applier || tu_value_at_place(s->copy, place);
     return tu_is_tracking_mark(annotation, place->name);
 }
 
