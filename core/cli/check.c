@@ -1,6 +1,9 @@
 /*
  * cli/check.c: `trueup check` and `trueup diff`: one pass, one report, an exit code. Never writes.
  */
+#include <stdlib.h>
+
+#include "base/file.h"
 #include "cli/cli.h"
 #include "engine/engine.h"
 
@@ -14,12 +17,17 @@ static int compare(tu_cli *cli, bool diff) {
     if (code >= 0)
         return code;
     tu_terminal_catch_signals(cli);
+    const char *state = cli->values[TU_OPTION_STATE];
+    char *baselines =
+        state ? tu_path_join(state, "baselines") : NULL; /* only where it was asked for */
     const tu_pass_options options = {
         .config = loaded.config,
         .config_path = loaded.path,
         .rules = loaded.rules,
         .rule_count = loaded.rule_count,
-        .state = cli->values[TU_OPTION_STATE],
+        .state = state,
+        .baselines = baselines,
+        .full = tu_cli_has(cli, TU_OPTION_FULL),
         .cancel = cli->cancel,
         .progress = tu_terminal_progress,
         .progress_arg = cli,
@@ -45,6 +53,7 @@ static int compare(tu_cli *cli, bool diff) {
     }
     tu_report_free(report);
     tu_loaded_done(&loaded);
+    free(baselines);
     return code;
 }
 

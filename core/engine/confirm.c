@@ -7,6 +7,10 @@
 #include "engine/view.h"
 #include "heal/heal.h"
 
+bool tu_reading_pays(size_t unknown, size_t n) {
+    return unknown <= TU_READ_SINGLY && 2 * unknown <= n;
+}
+
 bool tu_finding_is_healable(const tu_finding *f, tu_action at_least) {
     bool verdict = f->verdict == TU_VERDICT_DRIFTED || f->verdict == TU_VERDICT_MISSING;
     /* What the target refuses may be refused for what others added, and that goes first. */

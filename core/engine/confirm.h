@@ -10,6 +10,11 @@
 
 #include "engine/index.h"
 
+/* More objects than this are found by one listing instead of one read each. */
+#define TU_READ_SINGLY 100u
+/* Is reading that many of n, after a listing of their metadata, cheaper than a full listing? */
+bool tu_reading_pays(size_t unknown, size_t n);
+
 /* Where what is learned of one object is kept. */
 typedef struct tu_slot {
     tu_index *index; /* NULL: nowhere */

@@ -18,6 +18,9 @@ typedef struct tu_pass_options {
     const char *const *rules; /* names; n = 0: all */
     size_t rule_count;
     const char *state; /* scratch for caches; NULL: ${XDG_CACHE_HOME:-~/.cache}/trueup */
+    const char
+        *baselines; /* directory of what earlier passes proved (engine/index.h); NULL: none */
+    bool full;      /* which isn't believed then, but replaced */
     tu_cancel *cancel;
     void (*progress)(void *arg, const char *stage, int64_t done, int64_t total);
     void *progress_arg;

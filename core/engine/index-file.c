@@ -370,3 +370,10 @@ void tu_index_load(tu_index *x, const tu_index_file *f) {
                "file", path, "why", wrong, NULL);
     free(path);
 }
+
+bool tu_index_is_saved(const tu_index_file *f) {
+    char *path = file_path(f);
+    bool there = tu_file_exists(path);
+    free(path);
+    return there;
+}

@@ -336,6 +336,14 @@ tu_index_counts tu_index_count(tu_index *x) {
     return c;
 }
 
+size_t tu_index_size(const tu_index *x) {
+    return x->n;
+}
+
+size_t tu_index_unknown(tu_index *x) {
+    return x->n - tu_index_count(x).baselines;
+}
+
 void tu_index_note_read(tu_index *x, bool predicted) {
     pthread_mutex_lock(&x->lock);
     x->counts.read++;

@@ -83,6 +83,9 @@ typedef struct tu_index_counts {
     uint64_t baselines, memos, same, proved, looked, read, predicted;
 } tu_index_counts;
 tu_index_counts tu_index_count(tu_index *x);
+/* How many objects there are, and how many of them have no baseline. */
+size_t tu_index_size(const tu_index *x);
+size_t tu_index_unknown(tu_index *x);
 void tu_index_note_read(tu_index *x, bool predicted);
 
 /*
@@ -98,6 +101,7 @@ typedef struct tu_index_file {
     const tu_rule *rule;
     const tu_config *config;
 } tu_index_file;
+bool tu_index_is_saved(const tu_index_file *file); /* is there such a file? */
 /* Into an index that nobody shares yet. */
 void tu_index_load(tu_index *x, const tu_index_file *file);
 tu_rc tu_index_save(tu_index *x, const tu_index_file *file, tu_error **error);

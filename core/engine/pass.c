@@ -15,6 +15,7 @@
 #include "engine/ahead.h"
 #include "engine/confirm.h"
 #include "engine/engine.h"
+#include "engine/recall.h"
 #include "engine/session.h"
 #include "engine/unmanaged.h"
 #include "engine/view.h"
@@ -35,6 +36,7 @@ typedef struct rule_pass {
     bool denied; /* a listing across namespaces was refused */
     tu_strangers strangers;
     tu_ahead *ahead; /* a listing begun while the manifests were read; NULL: none */
+    tu_recall recall;
 } rule_pass;
 
 typedef struct pass {
@@ -84,6 +86,20 @@ static tu_rc on_stranger(void *arg, size_t rule, const tu_finding *f, bool known
     return tu_strangers_add(&l->rule->strangers, &l->pass->report->arena, f);
 }
 
+static tu_rc on_look(void *arg, size_t rule, size_t object, tu_look_reason why,
+                     const tu_baseline *now, const tu_value *live) {
+    (void)rule, (void)why, (void)now, (void)live;
+    listing *l = arg;
+    tu_recall_look(&l->rule->recall, object);
+    return TU_OK;
+}
+
+static tu_rc on_environment(void *arg, tu_str hash) {
+    listing *l = arg;
+    tu_recall_environment(&l->rule->recall, hash);
+    return TU_OK;
+}
+
 static tu_rc on_lost(void *arg, size_t scope, tu_rc why, tu_str code, tu_str message) {
     (void)code;
     listing *l = arg;
@@ -98,7 +114,7 @@ static tu_rc on_lost(void *arg, size_t scope, tu_rc why, tu_str code, tu_str mes
     return TU_OK;
 }
 
-static tu_rc list(pass *p, rule_pass *r, tu_error **error) {
+static tu_rc list(pass *p, rule_pass *r, tu_view_wish wish, tu_error **error) {
     const tu_desired_set *set = r->view->rules[0].set;
     free(r->findings);
     free(r->suspect);
@@ -112,18 +128,38 @@ static tu_rc list(pass *p, rule_pass *r, tu_error **error) {
     if (r->view->scope_count == 0)
         return TU_OK;
     listing l = {.pass = p, .rule = r};
-    const tu_observer_sink sink = {
-        .sighted = on_sighted, .stranger = on_stranger, .lost = on_lost, .arg = &l};
+    const tu_observer_sink sink = {.sighted = on_sighted,
+                                   .look = on_look,
+                                   .stranger = on_stranger,
+                                   .lost = on_lost,
+                                   .environment = on_environment,
+                                   .arg = &l};
     tu_observer observer;
     tu_observer_init(&observer, r->view, &sink);
+    observer.doubt_ruled = tu_view_is_timed(r->view);
     tu_call_options call = call_options(p);
     call.on_record = tu_observer_record;
     call.arg = &observer;
-    tu_rc rc = tu_ahead_is(r->ahead, r->view->selector)
+    char *selector = tu_view_ask(r->view, wish);
+    tu_rc rc = tu_ahead_is(r->ahead, tu_str_c(selector))
                    ? tu_ahead_take(TU_TAKE(r->ahead), &call, error)
-                   : tu_call_list(r->target, r->view->selector, &call, error);
+                   : tu_call_list(r->target, tu_str_c(selector), &call, error);
+    free(selector);
     tu_observer_done(&observer);
     return rc;
+}
+
+/* By metadata alone where that is enough. */
+static tu_rc list_knowing(pass *p, rule_pass *r, tu_error **error) {
+    tu_rc rc = list(p, r, tu_recall_wish(&r->recall), error);
+    if (rc == TU_OK && tu_recall_must_list(&r->recall))
+        rc = list(p, r, (tu_view_wish){0}, error);
+    return rc;
+}
+
+/* What lists everything tells also what is quiet, which nobody keeps. */
+static bool may_recall(const pass *p) {
+    return !p->o->full && !p->o->quiet;
 }
 
 /* --- the desired set -------------------------------------------------------------------------- */
@@ -151,8 +187,11 @@ static void on_guessed(void *arg, tu_desired_set *guess) {
     loading *l = arg;
     const tu_call_options call = call_options(l->pass);
     tu_view *v = tu_view_new(l->pass->session->config, &l->rule->rule, &guess, 1, false);
+    char *selector = tu_view_ask(
+        v, tu_recall_guess(guess, l->pass->o->baselines, l->rule->rule, may_recall(l->pass)));
     if (v->scope_count && tu_plugin_use_parallel(l->rule->target))
-        l->rule->ahead = tu_ahead_start(l->rule->target, v->selector, &call);
+        l->rule->ahead = tu_ahead_start(l->rule->target, tu_str_c(selector), &call);
+    free(selector);
     tu_view_unref(v);
 }
 
@@ -190,13 +229,14 @@ static tu_rc verify_suspects(pass *p, rule_pass *r) {
     tu_arena_init(&a, 0);
     tu_rc rc = TU_OK;
     for (size_t i = 0; i < set->n && rc == TU_OK; i++) {
-        if (!r->findings[i]) {
+        bool look = r->recall.look && r->recall.look[i];
+        if (!r->findings[i] && !look) {
             tu_str lost = r->scope_lost[r->view->rules[0].scope_of[i]];
             r->findings[i] = unknown(
                 p, set, i, lost.n ? lost : TU_S("the target did not say anything about it"));
             continue;
         }
-        if (!r->suspect[i] || !r->rule->confirm)
+        if (!look && (!r->suspect[i] || !r->rule->confirm))
             continue;
         tu_arena_reset(&a);
         tu_finding f;
@@ -204,13 +244,16 @@ static tu_rc verify_suspects(pass *p, rule_pass *r) {
         _cleanup_(tu_error_freep) tu_error *why = NULL;
         tu_call_options call = call_options(p);
         tu_prepared desired;
+        tu_slot slot = {.index = r->recall.index, .object = i};
         rc = tu_desired_open(set, i, &a, &desired, &why);
         if (rc == TU_OK)
-            rc = tu_verify(&a, r->rule, r->target, &desired, &call, NULL, &live, &f, &why);
+            rc = tu_verify(&a, r->rule, r->target, &desired, &call, &slot, &live, &f, &why);
         if (rc == TU_OK)
             r->findings[i] = keep(p, &f);
-        else if (rc != TU_ECANCELLED)
-            rc = TU_OK; /* the observed finding stands */
+        else if (rc != TU_ECANCELLED && !r->findings[i])
+            r->findings[i] = unknown(p, set, i, tu_str_c(tu_error_text(why)));
+        if (rc != TU_ECANCELLED)
+            rc = TU_OK; /* what was observed stands */
         progress(p, "confirming by dry run", (int64_t)i + 1, (int64_t)set->n);
     }
     tu_arena_done(&a);
@@ -297,6 +340,12 @@ static void problem(pass *p, tu_rule_report *out, tu_rc rc, const tu_error *why)
     out->problem = tu_arena_copy(&p->report->arena, tu_str_c(tu_error_text(why)));
 }
 
+static tu_view *view_of(pass *p, rule_pass *r, tu_desired_set *set, bool narrow) {
+    tu_view *v = tu_view_new(p->session->config, &r->rule, &set, 1, narrow);
+    tu_view_keep(v, 0, r->recall.index);
+    return v;
+}
+
 static tu_rc run_rule(pass *p, rule_pass *r, tu_rule_report *out) {
     const tu_rule *rule = r->rule;
     tu_arena *a = &p->report->arena;
@@ -311,17 +360,20 @@ static tu_rc run_rule(pass *p, rule_pass *r, tu_rule_report *out) {
     tu_desired_set *set = NULL;
     tu_rc rc = load(p, r, true, &set, &why);
     if (rc == TU_OK) {
-        r->view = tu_view_new(p->session->config, &rule, &set, 1, false);
+        tu_recall_open(&r->recall, set, p->o->baselines, rule, p->session->config, may_recall(p));
+        r->view = view_of(p, r, set, false);
         progress(p, "comparing", 0, (int64_t)set->n);
-        rc = list(p, r, &why);
+        rc = list_knowing(p, r, &why);
         tu_ahead_drop(TU_TAKE(r->ahead));
         if (rc == TU_OK && r->denied) { /* not allowed across namespaces: name each */
             tu_view_unref(r->view);
-            r->view = tu_view_new(p->session->config, &rule, &set, 1, true);
-            rc = list(p, r, &why);
+            r->view = view_of(p, r, set, true);
+            rc = list_knowing(p, r, &why);
         }
         if (rc == TU_OK)
             rc = verify_suspects(p, r);
+        if (rc == TU_OK)
+            tu_recall_save(&r->recall);
         tu_desired_unref(set);
     }
     tu_ahead_drop(TU_TAKE(r->ahead));
@@ -411,6 +463,7 @@ static void pass_close(pass *p) {
         free(p->rules[i].findings);
         free(p->rules[i].suspect);
         free(p->rules[i].scope_lost);
+        tu_recall_done(&p->rules[i].recall);
         tu_strangers_done(&p->rules[i].strangers);
     }
     free(p->rules);

@@ -298,6 +298,16 @@ char *tu_view_ask(const tu_view *v, tu_view_wish wish) {
     return tu_xstrdup(tu_buf_c(&b));
 }
 
+bool tu_view_is_timed(const tu_view *v) {
+    for (size_t i = 0; i < v->rule_count; i++)
+        for (size_t k = 0; k < v->rules[i].rule->entry_count; k++) {
+            const tu_entry *e = &v->rules[i].rule->entries[k];
+            if (e->expires_ms || e->within_count)
+                return true;
+        }
+    return false;
+}
+
 void tu_view_keep(tu_view *v, size_t rule, tu_index *x) {
     v->rules[rule].index = tu_index_ref(x);
 }

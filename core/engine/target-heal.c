@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "engine/confirm.h"
 #include "engine/target.h"
 #include "heal/heal.h"
 

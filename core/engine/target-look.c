@@ -2,13 +2,12 @@
  * engine/target-look.c: looking at a target without its watch: listings, and single objects that are
  * read afresh.
  *
- *   metadata that proves nothing --look--> read (the reader, urgent) --more than READ_SINGLY--> sweep
+ *   metadata that proves nothing --look--> read (the reader, urgent) --more than TU_READ_SINGLY--> sweep
  *   suspect, or the scrub       --read--> read (the reader, when there is nothing else to do)
  */
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "engine/confirm.h"
 #include "engine/target.h"
 
 /* What couldn't be determined is looked at again after this long, then with growing pauses. */
@@ -33,16 +32,6 @@ static bool is_kept(const tu_view *v) {
     return true;
 }
 
-static bool has_timed_entries(const tu_view *v) {
-    for (size_t i = 0; i < v->rule_count; i++)
-        for (size_t k = 0; k < v->rules[i].rule->entry_count; k++) {
-            const tu_entry *e = &v->rules[i].rule->entries[k];
-            if (e->expires_ms || e->within_count)
-                return true;
-        }
-    return false;
-}
-
 static void list_work(tu_job *job) {
     list_job *j = (list_job *)job;
     if (j->sweep) { /* of what is desired now: whoever relied on it did so until here */
@@ -55,7 +44,7 @@ static void list_work(tu_job *job) {
         return;
     observing o;
     target_observing_init(&o, j->t, j->view);
-    o.observer.doubt_ruled = j->kind == LISTING_PASS && has_timed_entries(j->view);
+    o.observer.doubt_ruled = j->kind == LISTING_PASS && tu_view_is_timed(j->view);
     tu_call_options call = target_call(j->t, LIST_TIMEOUT_MS);
     call.on_record = tu_observer_record;
     call.arg = &o.observer;
@@ -209,7 +198,7 @@ void target_look(target_state *t, rule_state *r, size_t object, const tu_baselin
         return;
     if (__atomic_load_n(&t->sweep_queued, __ATOMIC_ACQUIRE))
         return;
-    if (tu_worker_pending(t->reader) >= READ_SINGLY)
+    if (tu_worker_pending(t->reader) >= TU_READ_SINGLY)
         target_sweep(t);
     else if (!r->index || tu_index_want(r->index, object))
         target_read(t, r, object, false);

@@ -346,16 +346,18 @@ static void post_ended(target_state *t, tu_error *why) {
 
 /* The listing that a watch begins with has all that can't be proved from metadata. */
 static char *ask_watch(const tu_view *view) {
-    size_t unknown = 0, kept = 0;
+    size_t unknown = 0, n = 0, kept = 0;
     for (size_t i = 0; i < view->rule_count; i++) {
         const tu_view_rule *r = &view->rules[i];
         kept += r->index != NULL;
-        unknown += r->set->n - (r->index ? tu_index_count(r->index).baselines : 0);
+        n += r->set->n;
+        unknown += r->index ? tu_index_unknown(r->index) : 0;
     }
     bool all_kept = kept == view->rule_count;
-    return tu_view_ask(view, (tu_view_wish){.list_metadata = all_kept && unknown <= READ_SINGLY,
-                                            .watch_metadata = all_kept,
-                                            .environment = all_kept});
+    return tu_view_ask(view,
+                       (tu_view_wish){.list_metadata = all_kept && tu_reading_pays(unknown, n),
+                                      .watch_metadata = all_kept,
+                                      .environment = all_kept});
 }
 
 static void *watch(void *arg) {

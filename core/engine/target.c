@@ -84,11 +84,11 @@ void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old, tu_
     tu_view *view = target_build_view(t);
     if (t->view && tu_str_eq(view->selector, t->view->selector)) {
         target_put_view(t, view);
-        if (n > READ_SINGLY)
+        if (n > TU_READ_SINGLY)
             target_pass_now(r, LISTING_FULL);
         else if (left && r->rule->unmanaged)
             target_pass_now(r, LISTING_METADATA);
-        for (size_t i = 0; n <= READ_SINGLY && i < n; i++)
+        for (size_t i = 0; n <= TU_READ_SINGLY && i < n; i++)
             target_look(t, r, changed[i], NULL);
     } else { /* the listing that a watch begins with sees everything anew */
         tu_view_unref(view);

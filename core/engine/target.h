@@ -5,12 +5,11 @@
 #ifndef TU_ENGINE_TARGET_H
 #define TU_ENGINE_TARGET_H
 
+#include "engine/confirm.h"
 #include "engine/service.h"
 
 #define CALL_TIMEOUT_MS 60000
 #define LIST_TIMEOUT_MS 600000
-/* More objects than this are found by one listing instead of one read each. */
-#define READ_SINGLY 100
 
 tu_call_options target_call(const target_state *t, int64_t timeout_ms);
 

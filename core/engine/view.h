@@ -63,6 +63,8 @@ char *tu_view_ask(const tu_view *v, tu_view_wish wish);
 tu_view *tu_view_ref(tu_view *v);
 void tu_view_unref(tu_view *v); /* takes NULL */
 
+/* Is there an entry with windows or an expiry, so that the time decides too? */
+bool tu_view_is_timed(const tu_view *v);
 /* Does the rule look for unmanaged objects in that namespace of that scope? */
 bool tu_view_looks_at(const tu_view_rule *r, size_t scope, tu_str namespace_);
 
