@@ -298,7 +298,7 @@ static void tell(search *s, const tu_step *place, const tu_value *live) {
         return;
     }
     tu_str note = tu_note_added(b, s->entry, place, live);
-    mark = mark || tu_is_tracking_mark(place, live);
+    mark = mark || tu_is_tracking_place(place, live);
     bool drift = !mark && is_drift(s, live) && !tu_str_is(note, "default");
     tu_change_list *list = drift ? &b->changes : &b->quiet;
     tu_change *c = tu_change_add(list, place, TU_CHANGE_ADDED);

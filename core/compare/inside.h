@@ -199,7 +199,7 @@ bool tu_is_tracking_mark(bool annotation, tu_str key);
 bool tu_is_tracked(const tu_value *live, const tu_value *desired, tu_tracking *ret);
 /* Is it one of the labels and annotations by which a tool marks what it manages? Then the object is
  * `foreign`, and the mark itself is nobody's addition. */
-bool tu_is_tracking_mark(const tu_step *place, const tu_value *live);
+bool tu_is_tracking_place(const tu_step *place, const tu_value *live);
 
 /* The most recent entry of another manager that holds the place, what contains it whole, or
  * something below it; NULL when there is none. */

@@ -99,7 +99,7 @@ static bool is_helms_label(tu_str key, const tu_value *live) {
            tu_str_is(tu_value_string(live), "Helm");
 }
 
-bool tu_is_tracking_mark(const tu_step *place, const tu_value *live) {
+bool tu_is_tracking_place(const tu_step *place, const tu_value *live) {
     if (place->kind != TU_STEP_FIELD || !place->up || place->up->kind != TU_STEP_FIELD ||
         !place->up->up || place->up->up->up || !tu_str_is(place->up->up->name, "metadata"))
         return false;
