@@ -181,20 +181,17 @@ typedef struct {
 
 static void visit(search *s, spot at, const tu_step *place);
 
-static bool is_mark(const search *s, const tu_step *place, bool *ret_listed) {
-    if (place->kind != TU_STEP_FIELD || !place->up || place->up->kind != TU_STEP_FIELD)
+static bool is_mark(const tu_step *place, bool *ret_listed) {
+    if (place->kind != TU_STEP_FIELD || !place->up || place->up->kind != TU_STEP_FIELD ||
+        !tu_str_is(place->up->name, "annotations"))
         return false;
-    bool annotation = tu_str_is(place->up->name, "annotations");
-    if (!annotation && !tu_str_is(place->up->name, "labels"))
-        return false;
-    for (size_t i = 0; annotation && i < COUNT(tool_marks); i++) {
+    for (size_t i = 0; i < COUNT(tool_marks); i++) {
         if (tu_str_is(place->name, tool_marks[i].annotation)) {
             *ret_listed = tool_marks[i].listed;
             return true;
         }
     }
-    *ret_listed = !s->applier || tu_value_at_place(s->copy, place);
-    return tu_is_tracking_mark(annotation, place->name);
+    return false;
 }
 
 /* Somebody else who holds the place itself, so that it stays when we let go of it; NULL: nobody.
@@ -286,8 +283,8 @@ static void tell_beside_applied(search *s, const tu_step *place, const tu_value 
 
 static void tell(search *s, const tu_step *place, const tu_value *live) {
     tu_bench *b = s->bench;
-    bool listed = true, mark = is_mark(s, place, &listed);
-    if ((mark && !listed) || tu_kind_ignores(b->kind, place))
+    bool listed = true, mark = is_mark(place, &listed);
+    if (!listed || tu_kind_ignores(b->kind, place))
         return;
     if (s->entry->owner.class_ == TU_MANAGER_OURS) {
         tell_dropped(s, place, live);

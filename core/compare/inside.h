@@ -193,8 +193,6 @@ typedef struct tu_tracking {
     tu_str tool, namespace_, name; /* what of the tool: the application, the release ... */
     const char *verb;
 } tu_tracking;
-/* Is that label or annotation a mark by which a tool finds its objects? */
-bool tu_is_tracking_mark(bool annotation, tu_str key);
 /* Does another tool look after this object, by marks that don't stand in Git? */
 bool tu_is_tracked(const tu_value *live, const tu_value *desired, tu_tracking *ret);
 /* Is it one of the labels and annotations by which a tool marks what it manages? Then the object is

@@ -59,16 +59,6 @@ static bool names_itself(tu_str id, const tu_value *live, tu_str *ret_app) {
     return tu_str_eq(last, name) && id.p[id.n - name.n - 1] == '/';
 }
 
-bool tu_is_tracking_mark(bool annotation, tu_str key) {
-    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
-        if (marks[i].annotation == annotation &&
-            (tu_str_eq(key, marks[i].key) ||
-             (marks[i].namespace_key.n && tu_str_eq(key, marks[i].namespace_key))))
-            return true;
-    }
-    return !annotation && tu_str_is(key, "app.kubernetes.io/managed-by"); /* "Helm" */
-}
-
 bool tu_is_tracked(const tu_value *live, const tu_value *desired, tu_tracking *ret) {
     const tu_value *metadata = tu_value_get(live, "metadata"),
                    *wanted = tu_value_get(desired, "metadata");
