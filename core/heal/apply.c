@@ -8,6 +8,7 @@
  */
 #include "base/limits.h"
 #include "base/mem.h"
+#include "compare/redact.h"
 #include "heal/heal.h"
 #include "value/json.h"
 #include "value/pointer.h"
@@ -101,6 +102,10 @@ static tu_rc apply(tu_arena *a, tu_plugin_use *target, const tu_prepared *desire
     rc = tu_call_apply(target, tu_buf_str(&text), tu_buf_str(&options), &call, error);
     explicit_bzero(text.p, text.n);
     rc = finish(&r, rc, error);
+    if (rc != TU_OK && error) { /* it may repeat what it was sent */
+        tu_redact_error(*error, body);
+        tu_redact_error(*error, live);
+    }
     if (rc == TU_OK && !r.object)
         rc = tu_error_set(error, TU_EINTERNAL, "target %s: apply answered without an object",
                           tu_plugin_use_name(target));
@@ -285,6 +290,8 @@ static tu_rc remove_additions(tu_arena *a, tu_plugin_use *target, const tu_prepa
     tu_rc rc = tu_call_patch(target, tu_buf_str(&identity), tu_buf_str(&patch),
                              tu_buf_str(&options), &call, error);
     rc = finish(&r, rc, error);
+    if (rc != TU_OK && error)
+        tu_redact_error(*error, live);
     if (rc == TU_OK && r.object)
         *ret = r.object;
     return rc;
