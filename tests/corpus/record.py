@@ -67,6 +67,14 @@ def discovery(server, api_version, kind):
                   "verbs": r["verbs"]}
 
 
+def instead(server, api_version, kind):
+    """The version in which discovery has a kind that it doesn't have in this one; None when it has it here, or nowhere in the group."""
+    group = api_version.rpartition("/")[0]
+    status, answer = server.http("GET", "/apis/" + group) if group and not server.resource(api_version, kind) else (404, None)
+    versions = [v["groupVersion"] for v in answer["versions"]] if status == 200 else []
+    return next((discovery(server, v, kind) for v in versions if server.resource(v, kind)), None)
+
+
 def file_of(api_version, kind, description):
     """The name of a description's file. Definitions of the same name differ from case to case, so theirs has a hash."""
     group, _, version = api_version.rpartition("/")
@@ -122,7 +130,7 @@ def record(server, case):
         case.write("live.json", live)
         case.write("dry-run.json", predicted)
         case.write("recorded.json", {"server": server.version, "kind": keep_kind(api_version, kind, description) if description else None,
-                                     "discovery": discovery(server, api_version, kind), "inputs": check.digest(case.folder)})
+                                     "discovery": discovery(server, api_version, kind), "instead": instead(server, api_version, kind), "inputs": check.digest(case.folder)})
 
 
 def chosen(names):
