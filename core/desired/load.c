@@ -159,6 +159,40 @@ static tu_rc take_remarks(loader *l, const tu_kind *kind, const tu_value *m, con
     return TU_OK;
 }
 
+/* A kind that the target serves in another version than the manifest says. */
+typedef struct {
+    const tu_object_id *id;
+    tu_str version;
+} other_version;
+
+static bool is_other_version(void *arg, const tu_catalogue_kind *k) {
+    other_version *o = arg;
+    if (tu_str_eq(k->group, o->id->group) && tu_str_eq(k->kind, o->id->kind))
+        o->version = k->version;
+    return o->version.n == 0;
+}
+
+/* Why the catalogue doesn't have the kind. What has become of the object isn't known then. */
+static void explain_unserved(loader *l, const tu_object_id *id, bool stale, tu_buf *reason) {
+    const char *slash = id->group.n ? "/" : "";
+    other_version other = {.id = id};
+    if (!stale)
+        tu_catalogue_each(l->in->catalogue, is_other_version, &other);
+    if (stale)
+        tu_buf_addf(reason, "stale-group: the target could not be asked about %.*s%s%.*s",
+                    TU_P(id->group), slash, TU_P(id->version));
+    else if (other.version.n)
+        tu_buf_addf(reason,
+                    "api-removed: the target serves %.*s in %.*s%s%.*s, and not in %.*s: move the "
+                    "manifest to a version that is served",
+                    TU_P(id->kind), TU_P(id->group), slash, TU_P(other.version), TU_P(id->version));
+    else
+        tu_buf_addf(reason,
+                    "unknown-kind: the target serves no %.*s in %.*s%s%.*s: install what "
+                    "brings it (a CustomResourceDefinition) or correct apiVersion",
+                    TU_P(id->kind), TU_P(id->group), slash, TU_P(id->version));
+}
+
 /* Everything that can be wrong with one manifest ends as a problem; only memory and a target that
  * can't be asked stop the load. */
 static tu_rc take_manifest(loader *l, tu_value *m, tu_str file) {
@@ -180,15 +214,7 @@ static tu_rc take_manifest(loader *l, tu_value *m, tu_str file) {
         tu_catalogue_find(l->in->catalogue, id.group, id.version, id.kind, &stale);
     if (!kind) {
         _cleanup_(tu_buf_done) tu_buf reason = TU_BUF_INIT(4 * TU_KIB);
-        const char *slash = id.group.n ? "/" : "";
-        if (stale)
-            tu_buf_addf(&reason, "stale-group: the target could not be asked about %.*s%s%.*s",
-                        TU_P(id.group), slash, TU_P(id.version));
-        else
-            tu_buf_addf(&reason,
-                        "unknown-kind: the target serves no %.*s in %.*s%s%.*s: install what "
-                        "brings it (a CustomResourceDefinition) or correct apiVersion",
-                        TU_P(id.kind), TU_P(id.group), slash, TU_P(id.version));
+        explain_unserved(l, &id, stale, &reason);
         return add_problem(l, TU_VERDICT_UNKNOWN, &id, file, m->line, column, tu_buf_c(&reason));
     }
     tu_rc rc = set_namespace(l, m, kind, &id);

@@ -18,12 +18,12 @@ bool tu_finding_is_healable(const tu_finding *f, tu_action at_least) {
     return (verdict || in_the_way) && f->action >= at_least;
 }
 
-/* The target refuses the desired state, or says that the manifest is wrong: that is the verdict. */
-static tu_rc refused(tu_arena *a, tu_rc rc, const tu_error *why, tu_finding *f, tu_error **error) {
-    f->verdict = rc == TU_EINVALID ? TU_VERDICT_INVALID : TU_VERDICT_BLOCKED;
-    f->confidence = TU_CONFIDENCE_CONFIRMED;
-    char *reason = tu_arena_printf(a, "%s%s%s", why && why->code ? why->code : "",
-                                   why && why->code ? ": " : "", tu_error_text(why));
+/* "code: ... what the target said" */
+static tu_rc give_reason(tu_arena *a, const tu_error *why, const char *between, tu_finding *f,
+                         tu_error **error) {
+    const char *code = why && why->code ? why->code : "";
+    char *reason =
+        tu_arena_printf(a, "%s%s%s%s", code, *code ? ": " : "", between, tu_error_text(why));
     if (!reason)
         return tu_error_memory(error);
     f->reason = tu_str_c(reason);
@@ -31,16 +31,32 @@ static tu_rc refused(tu_arena *a, tu_rc rc, const tu_error *why, tu_finding *f, 
 }
 
 /* A dry run that wasn't possible changes nothing of what was observed; it says why it isn't
- * confirmed. */
-static tu_rc unconfirmed(tu_arena *a, const tu_error *why, tu_finding *f, tu_error **error) {
+ * confirmed. Where nothing was observed, and the target will never say, nothing is known. */
+static tu_rc unconfirmed(tu_arena *a, tu_rc rc, const tu_error *why, tu_finding *f,
+                         tu_error **error) {
     f->confidence = TU_CONFIDENCE_OBSERVED;
-    const char *code = why && why->code ? why->code : "";
-    char *reason = tu_arena_printf(a, "%s%snot confirmed by a dry run: %s", code, *code ? ": " : "",
-                                   tu_error_text(why));
-    if (!reason)
-        return tu_error_memory(error);
-    f->reason = tu_str_c(reason);
-    return TU_OK;
+    if (rc == TU_EUNSUPPORTED && f->change_count == 0) {
+        f->verdict = TU_VERDICT_UNKNOWN;
+        f->confidence = TU_CONFIDENCE_NONE;
+    }
+    return give_reason(a, why, "not confirmed by a dry run: ", f, error);
+}
+
+/* Does a refusal matter? What a rule delegates isn't applied; and a policy or a quota may refuse any
+ * write, also one that changes nothing. */
+static bool is_blocking(const tu_error *why, const tu_finding *f) {
+    tu_str code = tu_str_c(why && why->code ? why->code : "");
+    bool any_write = tu_str_is(code, "policy") || tu_str_is(code, "quota");
+    return f->verdict != TU_VERDICT_DELEGATED && !(any_write && f->change_count == 0);
+}
+
+/* The target refuses the desired state, or says that the manifest is wrong: that is the verdict. */
+static tu_rc refused(tu_arena *a, tu_rc rc, const tu_error *why, tu_finding *f, tu_error **error) {
+    if (rc == TU_EREFUSED && !is_blocking(why, f))
+        return unconfirmed(a, rc, why, f, error);
+    f->verdict = rc == TU_EINVALID ? TU_VERDICT_INVALID : TU_VERDICT_BLOCKED;
+    f->confidence = TU_CONFIDENCE_CONFIRMED;
+    return give_reason(a, why, "", f, error);
 }
 
 /* What a dry run said: *ret_asked when it answered or refused, *ret_predicted when it answered. */
@@ -58,7 +74,7 @@ static tu_rc ask(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
         return refused(a, rc, why, &s->finding, error);
     if (rc == TU_ECANCELLED)
         return tu_error_set(error, rc, "cancelled");
-    return unconfirmed(a, why, &s->finding, error);
+    return unconfirmed(a, rc, why, &s->finding, error);
 }
 
 tu_rc tu_confirm(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,

@@ -2,17 +2,17 @@
  * answer.c: what an answer that is no success means: a class for the core, a code for programs,
  * words for people.
  *
- *   transport       unreachable, certificate, cut off                         -> UNAVAILABLE,
- * INTEGRITY, TIMEOUT 401 403         who may not do what; a 403 of quota or policy is REFUSED  ->
- * DENIED, REFUSED 404 409 410     what is gone, what has changed                            ->
- * NOTFOUND, CONFLICT 400 422 500     the object: a 500 of server-side apply is the manifest's  ->
- * INVALID, REFUSED, UNSUPPORTED 429 5xx         later -> THROTTLED, UNAVAILABLE
+ *   transport     unreachable, certificate, cut off   UNAVAILABLE, INTEGRITY, TIMEOUT
+ *   401 403       who may not do what                 DENIED
+ *   404 409 410   what is gone, what has changed      NOTFOUND, CONFLICT
+ *   429 5xx       later                               THROTTLED, UNAVAILABLE
+ *   any           about the object that was sent      refusal.c, which is asked before
  *
  * An API server quotes values of the object in its messages, so a message passes
  * kube_strip_values(), and for kinds that hold secrets only field names pass. Source of the table:
  * reference/kubernetes-drift.md sections 2 and 9; to add a row: status_error().
  */
-#include "kube.h"
+#include "answer.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -196,47 +196,19 @@ static tu_rc login_refused(const tu_instance *k, kube_error *error) {
                           k->endpoint, c->context, how);
 }
 
-typedef struct status_body {
-    cJSON *root;
-    const char *reason, *message;
-    const cJSON *causes;
-    const char *details_kind;
-} status_body;
-
-static status_body read_status(const kube_transfer *t) {
-    status_body b = {.root = cJSON_ParseWithLength(t->answer.p ? t->answer.p : "", t->answer.n)};
-    const cJSON *details = cJSON_GetObjectItemCaseSensitive(b.root, "details");
-    b.reason = kube_member_string(b.root, "reason");
-    b.message = kube_member_string(b.root, "message");
-    b.details_kind = kube_member_string(details, "kind");
-    b.causes = cJSON_GetObjectItemCaseSensitive(details, "causes");
-    return b;
+static kube_status read_status(const kube_transfer *t) {
+    kube_status s = {.root = cJSON_ParseWithLength(t->answer.p ? t->answer.p : "", t->answer.n)};
+    const cJSON *details = cJSON_GetObjectItemCaseSensitive(s.root, "details");
+    s.reason = kube_member_string(s.root, "reason");
+    s.message = kube_member_string(s.root, "message");
+    s.details_kind = kube_member_string(details, "kind");
+    s.causes = cJSON_GetObjectItemCaseSensitive(details, "causes");
+    return s;
 }
 
-/* The fields of the causes, and what is wrong with each: "spec.selector: field is immutable". */
-static void causes_words(const status_body *b, bool sealed, char *ret, size_t size) {
+static bool has_cause(const kube_status *s, const char *field, const char *words) {
     const cJSON *cause;
-    size_t out = 0;
-    ret[0] = '\0';
-    cJSON_ArrayForEach(cause, b->causes) {
-        const char *message = kube_member_string(cause, "message"), *last = message,
-                   *reason = kube_member_string(cause, "reason");
-        char clean[300];
-        if (strncmp(reason, "FieldValue", 10) == 0) /* 'Invalid value: VALUE: what is wrong' */
-            for (const char *p = message; (p = strstr(p, ": ")); p += 2)
-                last = p + 2;
-        kube_strip_values(last, clean, sizeof(clean));
-        int n = snprintf(ret + out, size - out, "%s%s: %s", out ? "; " : "",
-                         kube_member_string(cause, "field"), sealed ? reason : clean);
-        if (n < 0 || (size_t)n >= size - out)
-            break;
-        out += (size_t)n;
-    }
-}
-
-static bool has_cause(const status_body *b, const char *field, const char *words) {
-    const cJSON *cause;
-    cJSON_ArrayForEach(cause, b->causes) {
+    cJSON_ArrayForEach(cause, s->causes) {
         if ((!field || strcmp(kube_member_string(cause, "field"), field) == 0) &&
             (!words || strstr(kube_member_string(cause, "message"), words)))
             return true;
@@ -244,101 +216,35 @@ static bool has_cause(const status_body *b, const char *field, const char *words
     return false;
 }
 
-static tu_rc forbidden(const tu_instance *k, const kube_transfer *t, const status_body *b,
-                       const char *what, const char *clean, kube_error *error) {
-    if (strstr(b->message, "because it is being terminated"))
-        return kube_error_set(error, TU_EREFUSED, "namespace-terminating",
-                              "can't %s: the namespace is being deleted", what);
-    if (strstr(b->message, "exceeded quota"))
-        return kube_error_set(error, TU_EREFUSED, "quota",
-                              "can't %s: a quota of the namespace is used up (%s)", what,
-                              t->topic.sealed ? b->reason : clean);
-    char user[256];
-    user_of(b->message, user, sizeof(user));
-    if (user[0] || strstr(b->message, "cannot") || !b->message[0])
-        return kube_error_set(error, TU_EDENIED, "forbidden",
-                              "%s%snot allowed to %s on %s (403): give it a role with that verb",
-                              user[0] ? user : "", user[0] ? " is " : "", what, k->endpoint);
-    return kube_error_set(error, TU_EREFUSED, "policy", "the server's policy refuses to %s: %s",
-                          what, t->topic.sealed ? b->reason : clean);
+/* The login is good, and its user may not do that. An answer without words is one of these, too. */
+static bool is_denied(const kube_status *s) {
+    return (strstr(s->message, "User \"") && strstr(s->message, "\" cannot ")) || !s->message[0];
 }
 
-static tu_rc invalid(const kube_transfer *t, const status_body *b, const char *what,
-                     const char *clean, kube_error *error) {
-    char causes[600];
-    causes_words(b, t->topic.sealed, causes, sizeof(causes));
-    if (has_cause(b, "metadata.uid", NULL))
+static tu_rc denied(const tu_instance *k, const kube_status *s, const char *what,
+                    kube_error *error) {
+    char user[256];
+    user_of(s->message, user, sizeof(user));
+    return kube_error_set(error, TU_EDENIED, "denied",
+                          "%s%snot allowed to %s on %s (403): give it a role with that verb", user,
+                          user[0] ? " is " : "", what, k->endpoint);
+}
+
+/* A guard of ours that didn't hold: of an apply the uid, of a JSON patch its tests. */
+static tu_rc guard_failed(const kube_transfer *t, const kube_status *s, const char *what,
+                          kube_error *error) {
+    bool patch = t->content_type && strcmp(t->content_type, "application/json-patch+json") == 0;
+    if (has_cause(s, "metadata.uid", NULL))
         return kube_error_set(error, TU_ECONFLICT, "uid-mismatch",
                               "can't %s: it was deleted and made again since it was read", what);
-    if (has_cause(b, NULL, "immutable") || has_cause(b, NULL, "may not change") ||
-        has_cause(b, NULL, "updates to ") || strstr(b->message, "field is immutable"))
-        return kube_error_set(error, TU_EREFUSED, "immutable",
-                              "can't %s: %s: delete and create it again to change that", what,
-                              causes[0] ? causes : clean);
-    if (t->content_type && strcmp(t->content_type, "application/json-patch+json") == 0 &&
-        !b->causes)
+    if (patch && !s->causes && !strstr(s->message, "denied"))
         return kube_error_set(error, TU_ECONFLICT, "patch-mismatch",
                               "can't %s: it has changed since it was read", what);
-    if (strstr(b->message, "admission webhook") || strstr(b->message, "ValidatingAdmissionPolicy"))
-        return kube_error_set(error, TU_EREFUSED, "policy", "the server's policy refuses to %s: %s",
-                              what, t->topic.sealed ? b->reason : clean);
-    return kube_error_set(error, TU_EINVALID, "invalid",
-                          "the server calls it invalid: can't %s: %s", what,
-                          causes[0]         ? causes
-                          : t->topic.sealed ? b->reason
-                                            : clean);
+    return TU_OK;
 }
 
-/* Server-side apply reports a manifest that does not fit the schema as 500 without a reason. */
-static bool manifest_at_fault(const char *message) {
-    return strstr(message, "field not declared in schema") ||
-           strstr(message, "duplicate entries for key") ||
-           strstr(message, "failed to create typed") || strstr(message, "expected numeric") ||
-           strstr(message, "expected string") || strstr(message, "expected list") ||
-           strstr(message, "expected map") || strstr(message, "expected boolean") ||
-           strstr(message, "unable to convert unstructured object");
-}
-
-/* ".spec.replicas: expected numeric (int or float)" out of the long sentence around it. */
-static tu_rc manifest_error(const status_body *b, const char *what, kube_error *error) {
-    const char *at = strstr(b->message, "): "), *json = strstr(b->message, "from json: ");
-    if (json)
-        at = json + 8;
-    char clean[600];
-    kube_strip_values(at ? at + 3 : b->message, clean, sizeof(clean));
-    const char *code = strstr(clean, "not declared") ? "unknown-field"
-                       : strstr(clean, "base64")     ? "bad-base64"
-                       : strstr(clean, "duplicate")  ? "duplicate-key"
-                                                     : "wrong-type";
-    return kube_error_set(error, TU_EINVALID, code,
-                          "the manifest does not fit the server's schema: can't %s: %s", what,
-                          clean);
-}
-
-static tu_rc bad_request(const kube_transfer *t, const status_body *b, const char *what,
-                         const char *clean, kube_error *error) {
-    if (strstr(b->message, "does not support dry run"))
-        return kube_error_set(error, TU_EUNSUPPORTED, "webhook-no-dry-run",
-                              "can't %s as a dry run: an admission webhook has side effects (%s)",
-                              what, clean);
-    if (manifest_at_fault(b->message))
-        return manifest_error(b, what, error);
-    if (strstr(b->message, "admission webhook"))
-        return kube_error_set(error, TU_EREFUSED, "policy", "the server's policy refuses to %s: %s",
-                              what, t->topic.sealed ? b->reason : clean);
-    return kube_error_set(error, TU_EINVALID, "bad-request",
-                          "the server can't read it: can't %s: %s", what,
-                          t->topic.sealed ? b->reason : clean);
-}
-
-static tu_rc server_error(const tu_instance *k, const kube_transfer *t, const status_body *b,
-                          const char *what, const char *clean, kube_error *error) {
-    if (manifest_at_fault(b->message))
-        return manifest_error(b, what, error);
-    if (strstr(b->message, "failed calling webhook") ||
-        strstr(b->message, "failed to call webhook"))
-        return kube_error_set(error, TU_EUNAVAILABLE, "webhook-down",
-                              "can't %s: an admission webhook does not answer", what);
+static tu_rc server_error(const tu_instance *k, const kube_transfer *t, const char *what,
+                          const char *clean, kube_error *error) {
     char code[32];
     snprintf(code, sizeof(code), "http-%ld", t->status);
     kube_error_set(error, TU_EUNAVAILABLE, code, "%s could not %s (%ld)%s%s", k->endpoint, what,
@@ -348,58 +254,59 @@ static tu_rc server_error(const tu_instance *k, const kube_transfer *t, const st
     return error->rc;
 }
 
-static tu_rc not_found(const tu_instance *k, const kube_transfer *t, const status_body *b,
+static tu_rc not_found(const tu_instance *k, const kube_transfer *t, const kube_status *s,
                        const char *what, kube_error *error) {
-    if (strcmp(b->details_kind, "namespaces") == 0 && t->topic.resource &&
+    if (strcmp(s->details_kind, "namespaces") == 0 && t->topic.resource &&
         strcmp(t->topic.resource, "namespaces") != 0)
         return kube_error_set(error, TU_ENOTFOUND, "namespace-missing",
                               "can't %s: there is no such namespace", what);
-    if (b->details_kind[0] && t->topic.name && t->topic.name[0])
+    if (s->details_kind[0] && t->topic.name && t->topic.name[0])
         return kube_error_set(error, TU_ENOTFOUND, "not-found", "can't %s: it isn't there", what);
     return kube_error_set(error, TU_ENOTFOUND, "kind-not-served", "%s does not serve %s",
                           k->endpoint, t->topic.resource ? t->topic.resource : "that");
 }
 
-static tu_rc status_error(const tu_instance *k, const kube_transfer *t, const status_body *b,
+static tu_rc conflict(const kube_status *s, const char *what, kube_error *error) {
+    if (strcmp(s->reason, "AlreadyExists") == 0)
+        return kube_error_set(error, TU_ECONFLICT, "already-exists",
+                              "can't %s: it is there already", what);
+    if (has_cause(s, NULL, "conflict with")) {
+        char causes[600];
+        kube_status_causes(s, true, causes, sizeof(causes));
+        return kube_error_set(error, TU_ECONFLICT, "field-conflict",
+                              "can't %s without force: other managers own %s", what, causes);
+    }
+    return kube_error_set(error, TU_ECONFLICT, "conflict",
+                          "can't %s: it has changed, or is gone, since it was read", what);
+}
+
+static tu_rc status_error(const tu_instance *k, const kube_transfer *t, const kube_status *s,
                           kube_error *error) {
     char what[700], clean[600];
     topic_words(&t->topic, what, sizeof(what));
-    kube_strip_values(b->message, clean, sizeof(clean));
+    kube_strip_values(s->message, clean, sizeof(clean));
+    if (t->status == 403 && is_denied(s))
+        return denied(k, s, what, error);
+    if (t->status == 422 && guard_failed(t, s, what, error) != TU_OK)
+        return error->rc;
+    if (kube_refusal(t, s, what, error) != TU_OK)
+        return error->rc;
     switch (t->status) {
-    case 400:
-        return bad_request(t, b, what, clean, error);
     case 401:
         return login_refused(k, error);
-    case 403:
-        return forbidden(k, t, b, what, clean, error);
     case 404:
-        return not_found(k, t, b, what, error);
+        return not_found(k, t, s, what, error);
     case 405:
     case 406:
     case 415:
         return kube_error_set(error, TU_EUNSUPPORTED, "unsupported", "%s does not support to %s",
                               k->endpoint, what);
     case 409:
-        if (strcmp(b->reason, "AlreadyExists") == 0)
-            return kube_error_set(error, TU_ECONFLICT, "already-exists",
-                                  "can't %s: it is there already", what);
-        if (has_cause(b, NULL, "conflict with")) {
-            char causes[600];
-            causes_words(b, true, causes, sizeof(causes));
-            return kube_error_set(error, TU_ECONFLICT, "field-conflict",
-                                  "can't %s without force: other managers own %s", what, causes);
-        }
-        return kube_error_set(error, TU_ECONFLICT, "conflict",
-                              "can't %s: it has changed, or is gone, since it was read", what);
+        return conflict(s, what, error);
     case 410:
         return kube_error_set(error, TU_EUNAVAILABLE, "expired",
                               "%s no longer has what a listing or watch would have continued from",
                               k->endpoint);
-    case 413:
-        return kube_error_set(error, TU_EREFUSED, "too-large",
-                              "can't %s: it is too large for the server", what);
-    case 422:
-        return invalid(t, b, what, clean, error);
     case 429:
         kube_error_set(error, TU_ETHROTTLED, "http-429", "%s asks to slow down (429)", k->endpoint);
         error->retry_after_ms = t->retry_after_ms ? t->retry_after_ms : 1000;
@@ -408,7 +315,7 @@ static tu_rc status_error(const tu_instance *k, const kube_transfer *t, const st
         break;
     }
     if (t->status >= 500)
-        return server_error(k, t, b, what, clean, error);
+        return server_error(k, t, what, clean, error);
     return kube_error_set(error, TU_EUNAVAILABLE, "unexpected-status",
                           "%s answered %ld where an API server would not (a proxy or a login "
                           "page?): check `server` in context \"%s\"",
@@ -419,17 +326,17 @@ tu_rc kube_answer_error(const tu_instance *k, const kube_transfer *t, kube_error
     bool whole = t->result == CURLE_OK || (t->status >= 300 && t->result == CURLE_WRITE_ERROR);
     if (!whole)
         return transport_error(k, t, error);
-    status_body b = read_status(t);
-    tu_rc rc = status_error(k, t, &b, error);
-    cJSON_Delete(b.root);
+    kube_status s = read_status(t);
+    tu_rc rc = status_error(k, t, &s, error);
+    cJSON_Delete(s.root);
     return rc;
 }
 
 bool kube_answer_expired(const kube_transfer *t) {
     if (t->status == 410)
         return true;
-    status_body b = read_status(t);
-    bool expired = strcmp(b.reason, "Expired") == 0 || strcmp(b.reason, "Gone") == 0;
-    cJSON_Delete(b.root);
+    kube_status s = read_status(t);
+    bool expired = strcmp(s.reason, "Expired") == 0 || strcmp(s.reason, "Gone") == 0;
+    cJSON_Delete(s.root);
     return expired;
 }

@@ -324,7 +324,7 @@ tu_rc kube_discover(tu_instance *k, tu_call *call, kube_error *error) {
     cJSON *version = NULL;
     tu_rc rc = get_json(k, call, "/version", NULL, &version, error);
     if (rc == TU_EDENIED &&
-        strcmp(error->code, "forbidden") ==
+        strcmp(error->code, "denied") ==
             0) /* a user that may not even ask; everything else may still work */
         rc = TU_OK;
     if (rc == TU_OK)

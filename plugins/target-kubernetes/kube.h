@@ -108,6 +108,7 @@ typedef struct kube_topic {
     const char *namespace_, *name; /* NULL or "": none */
     bool sealed; /* the kind holds secrets: nothing but field names of an error may be repeated */
     bool dry_run;
+    bool exists; /* the object is known to be there: what is refused is a change of it */
 } kube_topic;
 
 typedef struct kube_transfer kube_transfer;

@@ -200,6 +200,7 @@ static tu_rc apply(tu_instance *k, tu_call *call, tu_str object, write_options *
                          .body = kube_text_str(&body),
                          .topic = id->topic};
     t->topic.dry_run = o->dry_run;
+    t->topic.exists = o->uid[0];
     t->limit = KUBE_LIMIT_OBJECT_BYTES;
     rc = kube_request(k, call, t, error);
     if (rc == TU_ECONFLICT && o->uid[0] && strcmp(error->code, "conflict") == 0 && t->answer.n &&
@@ -273,6 +274,7 @@ tu_rc kube_patch(tu_instance *k, tu_call *call, tu_str text, tu_str patch, tu_st
                        .body = kube_text_str(&body),
                        .topic = id.topic};
     t.topic.dry_run = o.dry_run;
+    t.topic.exists = true;
     t.limit = KUBE_LIMIT_OBJECT_BYTES;
     if (rc == TU_OK)
         rc = kube_request(k, call, &t, error);

@@ -196,9 +196,11 @@ static bool await_told(service_run *r) {
         char path[900];
         snprintf(path, sizeof path, "%s/stage/%s.done", r->c->scratch, r->c->cases[i].name);
         const tu_value *rule = rule_of(r, &r->c->cases[i]);
-        bool is_watched =
-            tu_value_integer(tu_value_path(rule, "summary", "objects", NULL), 0) > 0 &&
-            tu_value_integer(tu_value_path(rule, "summary", "invalid", NULL), 0) == 0;
+        const tu_value *summary =
+            tu_value_get(rule, "summary"); /* what has no kind isn't watched */
+        bool is_watched = tu_value_integer(tu_value_get(summary, "objects"), 0) > 0 &&
+                          tu_value_integer(tu_value_get(summary, "invalid"), 0) == 0 &&
+                          tu_value_integer(tu_value_get(summary, "unknown"), 0) == 0;
         if (!corpus_has_run(&r->c->cases[i]) || !is_watched || tu_file_exists(path)) {
             i++;
         } else if (tu_clock_monotonic() > end) {

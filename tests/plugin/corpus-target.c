@@ -139,6 +139,10 @@ static tu_rc discover(tu_instance *i, tu_call *call) {
         NOTHING);
     if (rc == TU_OK && c->discovery.n && c->discovery.p[0] == '{')
         rc = c->host->emit(call, TU_REC_KIND, 0, c->discovery, NOTHING);
+    tu_str instead; /* the version in which the kind is served where ours isn't */
+    if (rc == TU_OK && kube_json_member(kube_text_str(&c->recorded), "instead", &instead) &&
+        instead.p[0] == '{')
+        rc = c->host->emit(call, TU_REC_KIND, 0, instead, NOTHING);
     return rc;
 }
 
@@ -282,13 +286,15 @@ static tu_rc answer_error(corpus_case *c, tu_call *call, tu_str object, long sta
     kube_transfer t = {.method = "PATCH",
                        .content_type = "application/apply-patch+yaml",
                        .result = CURLE_OK,
+                       .body = object,
                        .status = status,
                        .topic = {.verb = "patch",
                                  .resource = c->words,
                                  .namespace_ = namespace_,
                                  .name = name,
                                  .sealed = kube_resource_sealed(&c->resource),
-                                 .dry_run = true}};
+                                 .dry_run = true,
+                                 .exists = object_now(c).n > 0}};
     kube_text_add(&t.answer, body.p, body.n);
     kube_error error = {0};
     tu_rc rc = kube_answer_error(&c->kube, &t, &error);

@@ -256,7 +256,7 @@ static const list_case list_cases[] = {
      0,
      {{.path = LIST, .status = 503, .body = "{}"}}},
     {"a list that is denied is lost",
-     "forbidden",
+     "denied",
      0,
      {{.path = LIST,
        .status = 403,
@@ -624,7 +624,7 @@ static void values_in_errors_are_not_repeated(void **state) {
         {403,
          "{\"kind\":\"Status\",\"message\":\"pods \\\"a\\\" is forbidden: User \\\"u\\\" cannot "
          "patch resource\"}",
-         "forbidden", TU_EDENIED},
+         "denied", TU_EDENIED},
         {403,
          "{\"kind\":\"Status\",\"message\":\"pods \\\"a\\\" is forbidden: "
          "ValidatingAdmissionPolicy 'p' denied request: value 'hush' is bad\"}",

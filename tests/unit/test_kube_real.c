@@ -466,7 +466,7 @@ static void what_the_server_refuses_has_its_class(void **state) {
     login_close(&l);
     login_open(&l, "auditor");
     FAILS(apply(&l, CONFIGMAP("owned", "\"a\":\"3\""), "{\"dryRun\":true}"), TU_EDENIED,
-          "forbidden");
+          "denied");
     assert_non_null(strstr(
         l.call.message, "auditor is not allowed to patch configmaps owned in namespace default"));
     login_close(&l);
