@@ -2,6 +2,7 @@
 #include "engine/confirm.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "engine/view.h"
@@ -18,10 +19,13 @@ bool tu_finding_is_healable(const tu_finding *f, tu_action at_least) {
     return (verdict || in_the_way) && f->action >= at_least;
 }
 
+static const char *code_of(const tu_error *why) {
+    return why && why->code ? why->code : "";
+}
+
 /* "code: ... what the target said" */
-static tu_rc give_reason(tu_arena *a, const tu_error *why, const char *between, tu_finding *f,
-                         tu_error **error) {
-    const char *code = why && why->code ? why->code : "";
+static tu_rc give_reason(tu_arena *a, const char *code, const char *between, const tu_error *why,
+                         tu_finding *f, tu_error **error) {
     char *reason =
         tu_arena_printf(a, "%s%s%s%s", code, *code ? ": " : "", between, tu_error_text(why));
     if (!reason)
@@ -39,24 +43,58 @@ static tu_rc unconfirmed(tu_arena *a, tu_rc rc, const tu_error *why, tu_finding 
         f->verdict = TU_VERDICT_UNKNOWN;
         f->confidence = TU_CONFIDENCE_NONE;
     }
-    return give_reason(a, why, "not confirmed by a dry run: ", f, error);
+    return give_reason(a, code_of(why), "not confirmed by a dry run: ", why, f, error);
 }
 
 /* Does a refusal matter? What a rule delegates isn't applied; and a policy or a quota may refuse any
  * write, also one that changes nothing. */
 static bool is_blocking(const tu_error *why, const tu_finding *f) {
-    tu_str code = tu_str_c(why && why->code ? why->code : "");
+    tu_str code = tu_str_c(code_of(why));
     bool any_write = tu_str_is(code, "policy") || tu_str_is(code, "quota");
     return f->verdict != TU_VERDICT_DELEGATED && !(any_write && f->change_count == 0);
+}
+
+/* The last step of a path: "maxUnavailable", of an item of a set its value. */
+static tu_str last_step(tu_str path, tu_str *ret_parent) {
+    size_t at = path.n;
+    while (at > 0 && path.p[at - 1] != '/')
+        at--;
+    *ret_parent = (tu_str){path.p, at};
+    tu_str step = {path.p + at, path.n - at};
+    bool of_set = tu_str_starts(step, "[=") && step.p[step.n - 1] == ']';
+    return of_set ? (tu_str){step.p + 2, step.n - 3} : step;
+}
+
+static bool says(const char *text, tu_str word) {
+    return word.n && memmem(text, strlen(text), word.p, word.n);
+}
+
+/* Did somebody put another one of several that exclude each other into the place of ours? An apply
+ * adds ours beside it, and the target names both: "minAvailable and maxUnavailable cannot be both
+ * set". The manifest by itself is right then. */
+static bool is_switched(const tu_finding *f, const char *said) {
+    for (size_t i = 0; i < f->change_count; i++) {
+        tu_str parent, beside, theirs = last_step(f->changes[i].path, &parent);
+        if (f->changes[i].kind != TU_CHANGE_ADDED || !says(said, theirs))
+            continue;
+        for (size_t k = 0; k < f->change_count; k++) {
+            tu_str ours = last_step(f->changes[k].path, &beside);
+            if (f->changes[k].kind == TU_CHANGE_REMOVED && tu_str_eq(parent, beside) &&
+                says(said, ours))
+                return true;
+        }
+    }
+    return false;
 }
 
 /* The target refuses the desired state, or says that the manifest is wrong: that is the verdict. */
 static tu_rc refused(tu_arena *a, tu_rc rc, const tu_error *why, tu_finding *f, tu_error **error) {
     if (rc == TU_EREFUSED && !is_blocking(why, f))
         return unconfirmed(a, rc, why, f, error);
-    f->verdict = rc == TU_EINVALID ? TU_VERDICT_INVALID : TU_VERDICT_BLOCKED;
+    bool switched = rc == TU_EINVALID && is_switched(f, tu_error_text(why));
+    f->verdict = rc == TU_EINVALID && !switched ? TU_VERDICT_INVALID : TU_VERDICT_BLOCKED;
     f->confidence = TU_CONFIDENCE_CONFIRMED;
-    return give_reason(a, why, "", f, error);
+    return give_reason(a, switched ? "union" : code_of(why), "", why, f, error);
 }
 
 /* What a dry run said: *ret_asked when it answered or refused, *ret_predicted when it answered. */
