@@ -71,24 +71,26 @@ typedef struct tu_label_pattern {
 } tu_label_pattern;
 
 typedef struct tu_entry { /* one item of spec.drift; of each condition, nothing matches all */
-    tu_str name;
-    tu_str pack; /* the Pack that it came from; empty: the rule's own */
-    /* about the object and the moment */
-    tu_words groups, kinds, namespaces, names;
+    /* what is asked first stands together (rules/decide.c) */
+    uint32_t verdicts; /* bit (1 << tu_verdict); 0: those that are drift */
+    uint32_t changes;  /* bit (1 << tu_change_kind) */
+    tu_words kinds, groups;
+    tu_path_patterns paths;
+    /* about the object and the moment, too */
+    tu_words namespaces, names;
     tu_label_pattern *labels;
     size_t label_count;
-    tu_words reasons;  /* the stable word of tu_finding.reason */
-    uint32_t verdicts; /* bit (1 << tu_verdict); 0: those that are drift */
+    tu_words reasons; /* the stable word of tu_finding.reason */
     tu_window *within;
     size_t within_count;
     int64_t expires_ms; /* wall clock; 0: never */
-    /* about a change */
-    uint32_t changes; /* bit (1 << tu_change_kind) */
-    tu_path_patterns paths;
+    /* about a change, too */
     tu_words managers, subresources;
     uint32_t manager_classes; /* bit (1 << tu_manager_class); beside managers: either matches */
     tu_words notes;           /* the stable word of tu_change.note */
 
+    tu_str name;
+    tu_str pack; /* the Pack that it came from; empty: the rule's own */
     tu_action action;
     bool has_severity;
     tu_severity severity;
@@ -96,6 +98,9 @@ typedef struct tu_entry { /* one item of spec.drift; of each condition, nothing 
     tu_place place;
 } tu_entry;
 bool tu_entry_has_managers(const tu_entry *e);
+/* Brings what is derived from a rule's entries up to date. */
+struct tu_rule;
+void tu_rule_settle(struct tu_rule *rule);
 /* Then it says nothing about a finding without changes. */
 bool tu_entry_is_about_changes(const tu_entry *e);
 
@@ -129,6 +134,7 @@ typedef struct tu_rule {
     bool unmanaged;      /* are objects that stand in no manifest looked for? default true */
     tu_entry *entries;   /* its own, then those of the packs in the order of `use` */
     size_t entry_count, own_entry_count;
+    uint32_t asked_changes; /* bits of all that entries name under `changes` */
     tu_strs use;
     tu_place *use_places; /* beside use */
     struct {

@@ -374,6 +374,12 @@ bool tu_entry_has_managers(const tu_entry *e) {
     return e->managers.n || e->manager_classes;
 }
 
+void tu_rule_settle(tu_rule *rule) {
+    rule->asked_changes = 0;
+    for (size_t i = 0; i < rule->entry_count; i++)
+        rule->asked_changes |= rule->entries[i].changes;
+}
+
 bool tu_entry_is_about_changes(const tu_entry *e) {
     return e->changes || e->paths.n || e->subresources.n || e->notes.n || tu_entry_has_managers(e);
 }

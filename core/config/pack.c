@@ -216,8 +216,10 @@ static void merge(tu_reader *r, tu_rule *rule) {
 }
 
 void tu_merge_packs(tu_reader *r) {
-    for (size_t i = 0; i < r->config->rule_count; i++)
+    for (size_t i = 0; i < r->config->rule_count; i++) {
         merge(r, &r->config->rules[i]);
+        tu_rule_settle(&r->config->rules[i]);
+    }
     /* What tests name is found as well, so that a pack can be tried without a rule that uses it. */
     for (size_t i = 0; i < r->config->test_count; i++) {
         const tu_rule_test *t = &r->config->tests[i];

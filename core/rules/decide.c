@@ -84,10 +84,10 @@ static bool matches_managers(const tu_entry *e, const tu_owner *owner) {
     return e->managers.n && tu_words_match(&e->managers, owner->manager);
 }
 
-static tu_miss ask_change(const tu_entry *e, const tu_change *c) {
+static tu_miss ask_change(const tu_entry *e, const tu_change *c, const tu_path_cut *path) {
     if (e->changes && !(e->changes & 1u << c->kind))
         return TU_MISS_CHANGE;
-    if (!tu_path_patterns_match(&e->paths, c->path))
+    if (!tu_path_patterns_match(&e->paths, path))
         return TU_MISS_PATH;
     if (!matches_managers(e, &c->owner))
         return TU_MISS_MANAGER;
@@ -104,14 +104,23 @@ static bool asks_for(const tu_entry *e, const tu_change *c) {
     return c->kind != TU_CHANGE_ADDED || tu_entry_has_managers(e);
 }
 
-/* The one place where an entry meets a change, or (NULL) a finding without changes. */
-static tu_miss ask(const decider *d, size_t entry, const tu_change *c, bool quiet) {
+static bool asks_for_any(const tu_rule *rule, const tu_change *quiet, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (rule->asked_changes & 1u << quiet[i].kind)
+            return true;
+    return false;
+}
+
+/* The one place where an entry meets a change, or (NULL) a finding without changes. path: the
+ * change's. */
+static tu_miss ask(const decider *d, size_t entry, const tu_change *c, const tu_path_cut *path,
+                   bool quiet) {
     const tu_entry *e = &d->rule->entries[entry];
     if (d->miss[entry] != TU_MISS_NONE)
         return (tu_miss)d->miss[entry];
     if (!c)
         return tu_entry_is_about_changes(e) ? TU_MISS_NO_CHANGE : TU_MISS_NONE;
-    return quiet && !asks_for(e, c) ? TU_MISS_QUIET : ask_change(e, c);
+    return quiet && !asks_for(e, c) ? TU_MISS_QUIET : ask_change(e, c, path);
 }
 
 /* ---- decisions ------------------------------------------------------------------------- */
@@ -127,8 +136,11 @@ static tu_action default_action(const decider *d) {
 }
 
 static const tu_entry *first_match(const decider *d, const tu_change *c, bool quiet) {
+    tu_path_cut path;
+    if (c)
+        tu_path_cut_make(&path, c->path);
     for (size_t i = 0; i < d->rule->entry_count; i++) {
-        if (ask(d, i, c, quiet) == TU_MISS_NONE)
+        if (ask(d, i, c, &path, quiet) == TU_MISS_NONE)
             return &d->rule->entries[i];
     }
     return NULL;
@@ -225,6 +237,14 @@ tu_rc tu_decide(tu_arena *a, const tu_rule *rule, const tu_value *live, const tu
                 const tu_change *quiet, size_t quiet_count, int64_t wall_ms, tu_finding *f,
                 tu_error **error) {
     decider d;
+    /* Most objects are in sync, and no entry can be about that. */
+    if (f->verdict == TU_VERDICT_IN_SYNC && f->change_count == 0 &&
+        !asks_for_any(rule, quiet, quiet_count)) {
+        f->action = TU_ACTION_IGNORE;
+        f->severity = TU_SEVERITY_INFO;
+        f->entry = (tu_str){NULL, 0};
+        return TU_OK;
+    }
     tu_rc rc = begin(a, rule, live, desired, wall_ms, f, &d, error);
     if (rc)
         return rc;
@@ -274,9 +294,12 @@ tu_rc tu_decide_explain(tu_arena *a, const tu_rule *rule, const tu_value *live,
     if (rc || !trials.items)
         return rc ? rc : tu_error_memory(error);
     ask_entries(&d);
+    tu_path_cut path;
+    if (c)
+        tu_path_cut_make(&path, c->path);
     while (trials.n < rule->entry_count && !trials.matched) {
         tu_trial *t = &trials.items[trials.n];
-        *t = (tu_trial){&rule->entries[trials.n], ask(&d, trials.n, c, quiet)};
+        *t = (tu_trial){&rule->entries[trials.n], ask(&d, trials.n, c, &path, quiet)};
         trials.matched = t->miss == TU_MISS_NONE;
         trials.n++;
     }

@@ -342,6 +342,7 @@ static bool find_rule(runner *r, const tu_config *c) {
         for (size_t k = 0; pack && k < pack->entry_count; k++)
             r->rule.entries[r->rule.entry_count++] = pack->entries[k];
     }
+    tu_rule_settle(&r->rule);
     return r->rule.entries != NULL;
 }
 

@@ -204,10 +204,12 @@ const char *tu_path_pattern_compile(tu_arena *a, tu_str text, tu_path_pattern *r
         if (fault)
             return fault;
         head = head && is_plain(&step);
-        if (head)
+        if (head) {
             ret->head.n = text.n - rest.n;
-        else
+            ret->head_steps++;
+        } else {
             steps[ret->n++] = step;
+        }
     }
     ret->steps = steps;
     return NULL;
@@ -263,37 +265,45 @@ static bool step_matches(const tu_path_step *p, tu_str step) {
     return true;
 }
 
-bool tu_path_pattern_match(const tu_path_pattern *p, tu_str path) {
-    if (!begins(path, p->head) || (path.n > p->head.n && path.p[p->head.n] != '/'))
+void tu_path_cut_make(tu_path_cut *cut, tu_str path) {
+    cut->path = path;
+    cut->n = 0;
+    while (path.n && path.p[0] == '/' && cut->n < TU_PATH_STEPS)
+        cut->steps[cut->n++] = take_step(&path);
+}
+
+bool tu_path_pattern_match_cut(const tu_path_pattern *p, const tu_path_cut *path) {
+    const tu_str text = path->path;
+    if (!begins(text, p->head) || (text.n > p->head.n && text.p[p->head.n] != '/'))
         return false;
-    path = (tu_str){path.p + p->head.n, path.n - p->head.n};
     /* behind the last "**", and the steps that it has not swallowed yet */
-    size_t i = 0, again = 0;
-    tu_str again_path = {0};
+    size_t i = 0, again = 0, at = p->head_steps, again_at = 0;
     while (i < p->n) {
         if (p->steps[i].kind == TU_PATH_DEEP) {
             again = ++i;
-            again_path = path;
-            continue;
-        }
-        tu_str rest = path;
-        if (path.n && step_matches(&p->steps[i], take_step(&rest))) {
+            again_at = at;
+        } else if (at < path->n && step_matches(&p->steps[i], path->steps[at])) {
             i++;
-            path = rest;
-            continue;
-        }
-        if (again == 0 || again_path.n == 0)
+            at++;
+        } else if (again && again_at < path->n) {
+            i = again;
+            at = ++again_at;
+        } else {
             return false;
-        take_step(&again_path);
-        i = again;
-        path = again_path;
+        }
     }
     return true;
 }
 
-bool tu_path_patterns_match(const tu_path_patterns *p, tu_str path) {
+bool tu_path_pattern_match(const tu_path_pattern *p, tu_str path) {
+    tu_path_cut cut;
+    tu_path_cut_make(&cut, path);
+    return tu_path_pattern_match_cut(p, &cut);
+}
+
+bool tu_path_patterns_match(const tu_path_patterns *p, const tu_path_cut *path) {
     for (size_t i = 0; i < p->n; i++)
-        if (tu_path_pattern_match(&p->items[i], path))
+        if (tu_path_pattern_match_cut(&p->items[i], path))
             return true;
     return p->n == 0;
 }

@@ -10,6 +10,7 @@
 #define TU_VALUE_PATTERN_H
 
 #include "base/arena.h"
+#include "base/limits.h"
 #include "base/str.h"
 
 /* One glob (base/str.h: tu_glob). */
@@ -43,7 +44,8 @@ bool tu_word_covers(const tu_word *wide, const tu_word *narrow);
  */
 typedef struct tu_path_step tu_path_step;
 typedef struct tu_path_pattern {
-    tu_str text;         /* as it was written */
+    tu_str text; /* as it was written */
+    size_t head_steps;
     tu_str head;         /* what every path that is covered begins with, up to a step's end */
     tu_path_step *steps; /* behind the head */
     size_t n;
@@ -58,8 +60,19 @@ typedef struct tu_path_patterns {
 const char *tu_path_pattern_compile(tu_arena *a, tu_str text, tu_path_pattern *ret,
                                     bool *ret_memory);
 bool tu_path_pattern_match(const tu_path_pattern *p, tu_str path);
+
+/* A path cut into its steps once, to be asked about many patterns. Steps beyond the limit, which no
+ * document's depth allows, are met by no pattern. */
+#define TU_PATH_STEPS (TU_LIMIT_DEPTH + 2u)
+typedef struct tu_path_cut {
+    tu_str path;
+    tu_str steps[TU_PATH_STEPS];
+    size_t n;
+} tu_path_cut;
+void tu_path_cut_make(tu_path_cut *cut, tu_str path);
+bool tu_path_pattern_match_cut(const tu_path_pattern *p, const tu_path_cut *path);
 /* Does one of them cover the path? No patterns: every path is covered. */
-bool tu_path_patterns_match(const tu_path_patterns *p, tu_str path);
+bool tu_path_patterns_match(const tu_path_patterns *p, const tu_path_cut *path);
 /* Does `wide` cover every path that `narrow` covers? As tu_word_covers. */
 bool tu_path_pattern_covers(const tu_path_pattern *wide, const tu_path_pattern *narrow);
 
