@@ -6,7 +6,7 @@
  * repeated 5 times bench_kubernetes CONFIG show CALL [ARGUMENT...]             discover | describe
  * KIND | list SELECTOR | get IDENTITY | apply OBJECT OPTIONS | patch IDENTITY PATCH OPTIONS |
  * remove IDENTITY OPTIONS | watch SELECTOR (BENCH_WATCH_S seconds, 10) CONFIG is the target's configuration as JSON.
- * tests/bench/list-10k.sh fills a server and compares with curl.
+ * tests/bench/make-objects.py fills a server; bench.py compares a whole check with curl.
  */
 #include "../support/kube_host.h"
 
