@@ -260,15 +260,24 @@ static void feed_request(feed *f) {
         scope_failed(f->of, f, &error, watch);
 }
 
+/* 0: the whole list at once. */
+static int page_size(tu_instance *k) {
+    if (k->page_size)
+        return k->page_size;
+    return __atomic_load_n(&k->lists_whole, __ATOMIC_RELAXED) ? 0 : KUBE_PAGE_SIZE;
+}
+
 static void feed_list(feed *f) {
     f->state = FEED_LISTING;
     f->of->in->listing++;
     f->metadata_seen = false;
     kube_text_clear(&f->path);
     kube_resource_path(f->of->resource, kube_str(f->namespace_), (tu_str){0}, &f->path);
-    kube_text_print(&f->path, "?limit=%d", f->of->in->k->page_size);
+    int page = page_size(f->of->in->k);
+    if (page)
+        kube_text_print(&f->path, "?limit=%d", page);
     if (f->more.n) {
-        kube_text_string(&f->path, "&continue=");
+        kube_text_string(&f->path, page ? "&continue=" : "?continue=");
         kube_text_segment(&f->path, kube_text_str(&f->more));
     }
     kube_text_clear(&f->more);

@@ -237,8 +237,9 @@ struct tu_instance {
     kube_openapi *openapi;
     long request_timeout_ms; /* of a request; of a list: without a byte */
     long retry_delay_ms;     /* the first; doubled with every failure */
-    int page_size;
-    char endpoint[512]; /* scheme://host:port, for messages */
+    int page_size;           /* as configured; 0: by what the server can */
+    bool lists_whole;        /* atomic: the server has whole lists at hand (kube_discover) */
+    char endpoint[512];      /* scheme://host:port, for messages */
     pthread_mutex_t sessions_lock;
     kube_session *idle;
     unsigned idle_count;

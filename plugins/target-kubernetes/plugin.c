@@ -22,8 +22,9 @@ static const char config_schema[] =
     "\"how long one request may take, and a list stand still; watches are not limited\"},"
     "\"retryDelay\":{" DURATION ",\"default\":\"800ms\",\"description\":"
     "\"how long to wait before a failed list or watch is tried again; doubled up to 30s\"},"
-    "\"pageSize\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":10000,\"default\":500,"
-    "\"description\":\"objects that are asked for at once when listing\"}}}";
+    "\"pageSize\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":10000,\"default\":0,"
+    "\"description\":\"objects that are asked for at once when listing; 0: whole lists where the "
+    "server has them at hand (from 1.33), else 500\"}}}";
 
 const char *kube_member_string(const cJSON *object, const char *name) {
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(object, name);
@@ -77,7 +78,7 @@ static void set_endpoint(tu_instance *k) {
 static tu_rc instance_fill(tu_instance *k, const cJSON *config, kube_error *error) {
     const cJSON *page = cJSON_GetObjectItemCaseSensitive(config, "pageSize");
     const char *timeout = kube_member_string(config, "requestTimeout");
-    k->page_size = cJSON_IsNumber(page) && page->valueint > 0 ? page->valueint : KUBE_PAGE_SIZE;
+    k->page_size = cJSON_IsNumber(page) ? page->valueint : 0;
     k->request_timeout_ms = timeout[0] ? duration_ms(timeout) : KUBE_REQUEST_TIMEOUT_MS;
     const char *delay = kube_member_string(config, "retryDelay");
     k->retry_delay_ms = delay[0] ? duration_ms(delay) : KUBE_RETRY_DELAY_MS;
