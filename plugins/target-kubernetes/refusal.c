@@ -158,7 +158,8 @@ static bool stands_twice(const cJSON *holder, const char *member) {
 
 /* Is the manifest wrong by itself, whatever the object has that is there? */
 static bool is_own_fault(const kube_transfer *t, const row *r, const char *field) {
-    bool both = strcmp(r->code, "union") == 0, twice = strcmp(r->code, "duplicate") == 0;
+    bool both = r->sentence == sentence_union,
+         twice = r->cause && strcmp(r->cause, "FieldValueDuplicate") == 0;
     if (!t->body.n || (!both && !twice))
         return false;
     cJSON *ours = cJSON_ParseWithLength(t->body.p, t->body.n);

@@ -608,7 +608,7 @@ static void values_in_errors_are_not_repeated(void **state) {
          "{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"x\",\"details\":{\"causes\":[{"
          "\"reason\":\"FieldValueDuplicate\",\"field\":\"spec.x\",\"message\":\"Duplicate value: "
          "\\\"hush\\\"\"}]}}",
-         "invalid", TU_EINVALID},
+         "duplicate", TU_EREFUSED},
         {400,
          "{\"kind\":\"Status\",\"message\":\"admission webhook \\\"w\\\" does not support dry "
          "run\"}",
@@ -648,7 +648,7 @@ static void values_in_errors_are_not_repeated(void **state) {
             p.plugin.target->apply(p.plugin.instance, &p.call,
                                    KUBE_S("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
                                           "\"metadata\":{\"name\":\"a\",\"namespace\":\"d\"}}"),
-                                   KUBE_S("{}"));
+                                   KUBE_S("{\"uid\":\"u-1\"}"));
         if (p.call.rc != cases[i].rc || strcmp(p.call.code, cases[i].code) != 0)
             fail_msg("case %zu: %d %s: %s", i, (int)p.call.rc, p.call.code, p.call.message);
         place_close(&p);
