@@ -8,7 +8,7 @@ that). A comparison goes in pairs, curl and trueup in turn, so that what else th
 the pairs' ratios. curl calls itself "bench": for its own name the server indents JSON, which doubles the bytes.
 
 To add a benchmark: a function bench_NAME(plane, build, args) that ends in report(...)."""
-import argparse, json, os, pathlib, statistics, subprocess, sys, tempfile, threading, time, urllib.parse, http.client, ssl
+import argparse, json, os, pathlib, socket, statistics, subprocess, sys, tempfile, threading, time, urllib.parse, http.client, ssl
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOKEN = "admin-token-of-this-test"
@@ -57,11 +57,12 @@ def curl(plane, accept=None, parallel=False):
     return time.monotonic() - begin, sum(map(int, out.split()))
 
 
-def check(plane, build, state):
-    """Seconds, CPU seconds and peak MiB of one `trueup check`; it has to find everything in sync."""
+def check(plane, build, state, baselines):
+    """Seconds, CPU seconds and peak MiB of one `trueup check`; it has to find everything in sync. Descriptions of kinds are kept in `state`,
+    and with `baselines` what was proved."""
     begin = time.monotonic()
-    process = subprocess.Popen([build / "trueup", "check", plane.manifests, "--to", "kubernetes", "--state", state], stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL, text=True, env=environment(plane, build))
+    process = subprocess.Popen([build / "trueup", "check", plane.manifests, "--to", "kubernetes", *(["--state", state] if baselines else [])],
+                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={**environment(plane, build), "XDG_CACHE_HOME": state})
     out = process.stdout.read()
     _, status, used = os.wait4(process.pid, 0)
     wall = time.monotonic() - begin
@@ -76,8 +77,8 @@ def environment(plane, build):
 
 def pairs(what, plane, build, args, accept, parallel):
     with tempfile.TemporaryDirectory() as state:
-        check(plane, build, state)  # what a second run finds: descriptions and, where it keeps them, baselines
-        rounds = [(curl(plane, accept, parallel), check(plane, build, state)) for _ in range(args.rounds)]
+        check(plane, build, state, bool(accept))  # what a second run finds
+        rounds = [(curl(plane, accept, parallel), check(plane, build, state, bool(accept))) for _ in range(args.rounds)]
     theirs, ours = statistics.median(c[0] for c, _ in rounds), statistics.median(t[0] for _, t in rounds)
     ratio = statistics.median(t[0] / c[0] for c, t in rounds)
     best = min(t[0] for _, t in rounds) / min(c[0] for c, _ in rounds)
@@ -118,7 +119,8 @@ spec: {from: bench, to: bench, mode: audit, interval: 1h}
 
 
 class Service:
-    """`trueup run` over the manifests, until every object was looked at. Its events are lines of .events, with the time at which they came."""
+    """`trueup run` over the manifests, until every object was looked at. What it tells on its socket (the command "events") is in .events, each with
+    the time at which it came."""
 
     def __init__(self, plane, build):
         self.folder = tempfile.TemporaryDirectory()
@@ -126,19 +128,22 @@ class Service:
         folder = pathlib.Path(self.folder.name)
         (folder / "trueup.yaml").write_text(CONFIG % plane.manifests)
         self.command = ["--state", folder / "state"]
-        self.process = subprocess.Popen([build / "trueup", "run", "-c", folder / "trueup.yaml", *self.command, "-o", "json"], env=self.env,
-                                        stdout=subprocess.PIPE, stderr=open(folder / "log", "w"), text=True)
+        self.process = subprocess.Popen([build / "trueup", "run", "-c", folder / "trueup.yaml", *self.command], env=self.env,
+                                        stdout=subprocess.DEVNULL, stderr=open(folder / "log", "w"), text=True)
         self.events, self.came = [], threading.Condition()
-        threading.Thread(target=self.read, daemon=True).start()
         self.begin = time.monotonic()
         while self.pending() != 0:
             if self.process.poll() is not None or time.monotonic() - self.begin > 300:
                 sys.exit("trueup run: " + (folder / "log").read_text()[-2000:])
             time.sleep(0.05)
         self.ready = time.monotonic() - self.begin
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(str(folder / "state" / "trueup.sock"))
+        self.socket.sendall(b'{"command":"events"}\n')
+        threading.Thread(target=self.read, daemon=True).start()
 
     def read(self):
-        for line in self.process.stdout:
+        for line in self.socket.makefile():
             now = time.monotonic()
             with self.came:
                 self.events.append((now, json.loads(line)))
@@ -202,23 +207,23 @@ def bench_change(plane, build, args):
             sys.exit(f"the change of app-{i} was answered {answer.status}")
         return time.monotonic()
 
-    def wait_for(event, name, since):
+    def wait_for(in_sync, name, since):
         deadline = time.monotonic() + 10
         with service.came:
             while True:
                 for at, e in service.events[since:]:
-                    if e["event"] == event and e.get("object", {}).get("name") == name:
+                    if e["event"] == "verdict" and e["object"]["name"] == name and (e["object"]["verdict"] == "in-sync") == in_sync:
                         return at
                 if not service.came.wait(deadline - time.monotonic()):
-                    sys.exit(f"no {event} of {name} within 10 s")
+                    sys.exit(f"no verdict on {name} within 10 s")
     for n in range(args.changes):
         i, since = n % (args.count * 30 // 100), len(service.events)
         original = f"value of app {i}" if args.small else f"value 0 of app {i}"
         answered = patch(i, "changed")
-        took.append(max(0.0, wait_for("drift", f"app-{i}", since) - answered))
+        took.append(max(0.0, wait_for(False, f"app-{i}", since) - answered))
         since = len(service.events)
         patch(i, original)
-        wait_for("resolved", f"app-{i}", since)
+        wait_for(True, f"app-{i}", since)
     took.sort()
     at = lambda share: took[min(len(took) - 1, int(share * len(took)))] * 1e3
     report("change to verdict", f"{args.changes} changes at {plane.objects} objects: median {at(.5):.1f} ms, p99 {at(.99):.1f} ms, worst {took[-1] * 1e3:.1f} ms "
