@@ -182,9 +182,9 @@ static int fail_write(const tu_cli *cli, const char *file) {
                        strerror(errno));
 }
 
-/* A device, a pipe: as it is. */
+/* A device, a pipe, a file that nothing can be put in the place of: as it is. */
 static int write_through(const tu_cli *cli, const char *file, const tu_buf *text) {
-    int fd = open(file, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(file, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return fail_write(cli, file);
     int code = -1;
@@ -198,12 +198,21 @@ static int write_through(const tu_cli *cli, const char *file, const tu_buf *text
     return code == TU_EXIT_OK ? -1 : code;
 }
 
+/* A folder where we may make no file, and a file that was mounted alone into a container, stay. */
+static bool may_be_replaced(const char *file, const struct stat *s) {
+    _cleanup_(tu_freep) char *whole = realpath(file, NULL);
+    _cleanup_(tu_freep) char *folder = folder_of(whole ? whole : file);
+    struct stat of_folder;
+    return stat(folder, &of_folder) == 0 && of_folder.st_dev == s->st_dev &&
+           access(folder, W_OK) == 0;
+}
+
 static int write_file(const tu_cli *cli, const char *file, const tu_buf *text) {
     struct stat s;
     bool there = stat(file, &s) == 0;
     if (text->rc != TU_OK)
         return tu_cli_fail(cli, TU_EXIT_UNKNOWN, "the report %s is too large to be written", file);
-    if (there && !S_ISREG(s.st_mode))
+    if (there && (!S_ISREG(s.st_mode) || !may_be_replaced(file, &s)))
         return write_through(cli, file, text);
     mode_t mask = umask(0);
     umask(mask);

@@ -23,14 +23,22 @@ static bool wants_color(const tu_cli *cli, int fd) {
     return tu_terminal_can_rewrite(fd) && !(no_color && *no_color);
 }
 
+/* $COLUMNS is for whoever says so: shells know it, too, but don't export it. 0: no limit. */
+static size_t width_of(int fd) {
+    const char *columns = getenv("COLUMNS");
+    long n = columns ? strtol(columns, NULL, 10) : 0;
+    struct winsize size;
+    if (n >= 20 && n <= 10000)
+        return (size_t)n;
+    return isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 void tu_terminal_setup(tu_cli *cli) {
     cli->quiet = tu_cli_has(cli, TU_OPTION_QUIET);
     cli->verbose = tu_cli_has(cli, TU_OPTION_VERBOSE);
     cli->color = wants_color(cli, STDOUT_FILENO);
     cli->error_color = wants_color(cli, STDERR_FILENO);
-    struct winsize size;
-    cli->width =
-        isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+    cli->width = width_of(STDOUT_FILENO);
 }
 
 /* --- Ctrl-C ---------------------------------------------------------------------------------- */

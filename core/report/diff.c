@@ -1,15 +1,19 @@
 /*
  * report/diff.c: two texts line by line.
  *
- * What both begin and end with is set aside, the rest is aligned by the longest common subsequence.
- * A table of TABLE_CELLS cells bounds time and memory; what is larger is shown as replaced whole,
- * which is never wrong, only longer.
+ * What both begin and end with is set aside, the rest is aligned by Myers' greedy algorithm ("An
+ * O(ND) Difference Algorithm and Its Variations", 1986): its cost grows with how much differs, not
+ * with how long the texts are. EDITS_MOST bounds it; texts that differ in more lines are shown as
+ * replaced whole, which is never wrong, only longer.
+ *
+ * The diagonal k = x - y holds in reached[k] how far along the live lines d edits lead; each step d
+ * leaves a copy, and the way back through the copies is the script.
  */
 #include "base/mem.h"
 #include "base/str.h"
 #include "report/show.h"
 
-#define TABLE_CELLS (1024u * 1024)
+#define EDITS_MOST 1200
 
 typedef struct lines {
     tu_str *items;
@@ -40,38 +44,102 @@ static void add_mark(script *s, char mark) {
     s->marks[s->n++] = mark;
 }
 
-/* The longest common subsequence of a and b, from their ends, so that the walk goes forwards. */
-static void align(const tu_str *a, size_t n, const tu_str *b, size_t m, script *s) {
-    uint32_t *table =
-        n * m > 0 && n * m <= TABLE_CELLS ? tu_calloc((n + 1) * (m + 1), sizeof *table) : NULL;
-    size_t i = 0, k = 0, width = m + 1;
-    if (table) {
-        for (size_t y = n; y-- > 0;) {
-            for (size_t x = m; x-- > 0;) {
-                uint32_t below = table[(y + 1) * width + x], right = table[y * width + x + 1];
-                table[y * width + x] = tu_str_eq(a[y], b[x]) ? table[(y + 1) * width + x + 1] + 1
-                                       : below > right       ? below
-                                                             : right;
-            }
-        }
-        while (i < n && k < m) {
-            if (tu_str_eq(a[i], b[k])) {
-                add_mark(s, ' ');
-                i++, k++;
-            } else if (table[(i + 1) * width + k] >= table[i * width + k + 1]) {
-                add_mark(s, '-');
-                i++;
-            } else {
-                add_mark(s, '+');
-                k++;
-            }
-        }
-        free(table);
+typedef struct search {
+    const tu_str *a, *b;
+    int32_t n, m;
+    int32_t *reached; /* of diagonal k at k + EDITS_MOST + 1 */
+    int32_t *steps[EDITS_MOST + 1];
+} search;
+
+/* Takes step d; true when it leads to the end of both. */
+static bool take_step(search *s, int32_t d) {
+    int32_t *reached = s->reached + EDITS_MOST + 1;
+    for (int32_t k = -d; k <= d; k += 2) {
+        bool down = k == -d || (k != d && reached[k - 1] < reached[k + 1]);
+        int32_t x = down ? reached[k + 1] : reached[k - 1] + 1, y = x - k;
+        while (x < s->n && y < s->m && tu_str_eq(s->a[x], s->b[y]))
+            x++, y++;
+        reached[k] = x;
+        if (x >= s->n && y >= s->m)
+            return true;
     }
-    for (; i < n; i++)
+    return false;
+}
+
+/* What step d - 1 had reached, of the diagonals that step d may come from. */
+static bool remember(search *s, int32_t d) {
+    size_t width = 2 * (size_t)d + 3;
+    s->steps[d] = tu_malloc(width * sizeof *s->steps[d]);
+    if (s->steps[d])
+        memcpy(s->steps[d], s->reached + EDITS_MOST - d, width * sizeof *s->steps[d]);
+    return s->steps[d] != NULL;
+}
+
+/* From the end back to the beginning; the marks come out in reverse. */
+static void walk_back(const search *s, int32_t d, script *marks) {
+    int32_t x = s->n, y = s->m;
+    for (; d >= 0; d--) {
+        const int32_t *before = s->steps[d] + d + 1;
+        int32_t k = x - y;
+        bool down = k == -d || (k != d && before[k - 1] < before[k + 1]);
+        int32_t from = down ? k + 1 : k - 1, from_x = before[from], from_y = from_x - from;
+        if (d == 0)
+            from_x = from_y = 0;
+        while (x > from_x && y > from_y) {
+            add_mark(marks, ' ');
+            x--, y--;
+        }
+        if (d > 0)
+            add_mark(marks, down ? '+' : '-');
+        x = from_x;
+        y = from_y;
+    }
+}
+
+/* Adds the script, or nothing when more than EDITS_MOST lines differ. */
+static bool align(const tu_str *a, size_t n, const tu_str *b, size_t m, script *s) {
+    search *w = tu_calloc(1, sizeof *w);
+    script backwards = {tu_xmalloc(n + m + 1), 0};
+    bool found = false, fits = n < INT32_MAX / 2 && m < INT32_MAX / 2;
+    int32_t d = 0;
+    if (w) {
+        w->a = a, w->b = b, w->n = (int32_t)n, w->m = (int32_t)m;
+        w->reached = tu_calloc(2 * EDITS_MOST + 3, sizeof *w->reached);
+    }
+    for (; w && w->reached && fits && !found && d <= EDITS_MOST && remember(w, d); d++)
+        found = take_step(w, d);
+    if (found)
+        walk_back(w, d - 1, &backwards);
+    while (backwards.n > 0)
+        add_mark(s, backwards.marks[--backwards.n]);
+    for (int32_t i = 0; w && i <= EDITS_MOST; i++)
+        free(w->steps[i]);
+    if (w)
+        free(w->reached);
+    free(w);
+    free(backwards.marks);
+    return found;
+}
+
+static void replace(size_t n, size_t m, script *s) {
+    while (n-- > 0)
         add_mark(s, '-');
-    for (; k < m; k++)
+    while (m-- > 0)
         add_mark(s, '+');
+}
+
+/* Between two lines that stay, what goes stands before what comes. */
+static void sort_marks(script *s) {
+    for (size_t i = 0; i < s->n;) {
+        size_t gone = 0, come = 0, begin = i;
+        for (; i < s->n && s->marks[i] != ' '; i++) {
+            gone += s->marks[i] == '-';
+            come += s->marks[i] == '+';
+        }
+        memset(s->marks + begin, '-', gone);
+        memset(s->marks + begin + gone, '+', come);
+        i += i < s->n;
+    }
 }
 
 static script compare(const lines *live, const lines *desired) {
@@ -84,8 +152,10 @@ static script compare(const lines *live, const lines *desired) {
         tail++;
     for (size_t i = 0; i < head; i++)
         add_mark(&s, ' ');
-    align(live->items + head, live->n - head - tail, desired->items + head,
-          desired->n - head - tail, &s);
+    size_t n = live->n - head - tail, m = desired->n - head - tail;
+    if (!align(live->items + head, n, desired->items + head, m, &s))
+        replace(n, m, &s);
+    sort_marks(&s);
     for (size_t i = 0; i < tail; i++)
         add_mark(&s, ' ');
     return s;

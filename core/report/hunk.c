@@ -18,7 +18,7 @@
 #define CONTEXT_LINES 3
 #define LONG_COLUMNS 100 /* two longer ones are shown around where they differ */
 #define AROUND_COLUMNS 24
-#define STEPS 4
+#define LINE_BYTES_MOST 2000
 
 typedef struct hunk {
     tu_diff_line *line;
@@ -27,8 +27,24 @@ typedef struct hunk {
     size_t shown;       /* lines that differ */
 } hunk;
 
+/* A line that is longer than anybody reads says how much more there is. */
+static void put(const hunk *h, char mark, tu_str text) {
+    if (text.n <= LINE_BYTES_MOST) {
+        h->line(h->arg, mark, text);
+        return;
+    }
+    size_t n = LINE_BYTES_MOST;
+    while (n > 0 && (text.p[n] & 0xc0) == 0x80)
+        n--;
+    tu_buf cut = TU_BUF_INIT(2 * LINE_BYTES_MOST);
+    tu_buf_add(&cut, (tu_str){text.p, n});
+    tu_buf_addf(&cut, "… (%zu bytes more)", text.n - n);
+    h->line(h->arg, mark, tu_buf_str(&cut));
+    tu_buf_done(&cut);
+}
+
 static void remark(const hunk *h, const char *text) {
-    h->line(h->arg, '#', tu_str_c(text));
+    put(h, '#', tu_str_c(text));
 }
 
 /* Every line of the text with the mark. */
@@ -36,7 +52,7 @@ static void emit(hunk *h, char mark, tu_str text) {
     while (text.n > 0) {
         const char *end = memchr(text.p, '\n', text.n);
         size_t n = end ? (size_t)(end - text.p) : text.n;
-        h->line(h->arg, mark, (tu_str){text.p, n});
+        put(h, mark, (tu_str){text.p, n});
         n += end != NULL;
         text = (tu_str){text.p + n, text.n - n};
     }
@@ -156,7 +172,7 @@ static void emit_whole(hunk *h, char mark, tu_str step, const tu_value *v) {
 static void pass_on(void *arg, char mark, tu_str text) {
     hunk *h = arg;
     h->shown += mark == '-' || mark == '+';
-    h->line(h->arg, mark, text);
+    put(h, mark, text);
 }
 
 static void emit_lines(hunk *h, tu_str live, tu_str desired) {
@@ -186,7 +202,7 @@ static void emit_around(hunk *h, tu_str a, tu_str b) {
         tu_buf_add(&line, (tu_str){sides[i].p + from, end - from});
         if (behind > 0)
             tu_buf_addf(&line, "… (%zu bytes)", behind);
-        h->line(h->arg, i == 0 ? '-' : '+', tu_buf_str(&line));
+        put(h, i == 0 ? '-' : '+', tu_buf_str(&line));
         tu_buf_done(&line);
     }
     h->shown++;
@@ -248,7 +264,7 @@ static void emit_texts(hunk *h, tu_str step, tu_str live, tu_str desired) {
         add_name(&texts[0], step);
         tu_buf_add_c(&texts[0], " |");
     }
-    h->line(h->arg, ' ', tu_buf_str(&texts[0]));
+    put(h, ' ', tu_buf_str(&texts[0]));
     tu_buf_clear(&texts[0]);
     if (only_line_ends_differ(live, desired)) {
         tu_buf_addf(&texts[1], "(only line ends differ: %zu are CRLF, should be %zu)",
@@ -277,7 +293,7 @@ static void emit_structures(hunk *h, tu_str step, const tu_value *live, const tu
     if (named) {
         add_blanks(&texts[0], h->indent);
         add_name(&texts[0], step);
-        h->line(h->arg, ' ', tu_buf_str(&texts[0]));
+        put(h, ' ', tu_buf_str(&texts[0]));
         tu_buf_clear(&texts[0]);
     }
     for (size_t i = 0; i < 2; i++) {
@@ -297,9 +313,9 @@ static void emit_order(hunk *h, tu_str step, const tu_value *live, const tu_valu
     tu_buf name = TU_BUF_INIT(h->max);
     add_blanks(&name, h->indent);
     add_name(&name, step);
-    h->line(h->arg, ' ', tu_buf_str(&name));
+    put(h, ' ', tu_buf_str(&name));
     tu_buf_done(&name);
-    tu_show_order(&c, h->indent + 2, h->line, h->arg);
+    tu_show_order(&c, h->indent + 2, pass_on, h);
 }
 
 static void emit_values(hunk *h, tu_str step, const tu_value *live, const tu_value *desired) {

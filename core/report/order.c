@@ -32,6 +32,11 @@ typedef struct labels {
 
 /* --- what tells items apart -------------------------------------------------------------------- */
 
+static void drop_newline(tu_buf *b) {
+    if (b->n > 0 && b->p[b->n - 1] == '\n')
+        b->n--;
+}
+
 static void add_label(tu_buf *out, const tu_value *item, const naming *by) {
     const tu_value *first = tu_value_get_str(item, by->first);
     const tu_value *second = tu_value_get_str(item, by->second);
@@ -39,11 +44,11 @@ static void add_label(tu_buf *out, const tu_value *item, const naming *by) {
     if (by->first.n > 0 && first) {
         tu_show_member(&text, by->first, first, 0);
         if (by->second.n > 0 && second) {
-            text.n--; /* the newline */
+            drop_newline(&text);
             tu_buf_add_c(&text, ", ");
             tu_show_member(&text, by->second, second, 0);
         }
-        text.n--;
+        drop_newline(&text);
     } else if (tu_value_count(item) > 0 || tu_show_is_text(item)) {
         tu_show_value(&text, item, NAME_COLUMNS);
     } else {

@@ -7,7 +7,8 @@
 #include "base/str.h"
 #include "report/show.h"
 
-#define ROOM (1024u * 1024u)
+#define ROOM ((size_t)1 << 30)
+#define OBJECT_BYTES 4096   /* of one name */
 #define SENTENCE_COLUMNS 80 /* of one value in a sentence */
 #define MOVED_NAMED 3
 
@@ -48,10 +49,6 @@ bool tu_say_is_told(const tu_change *c, bool all) {
 
 /* --- names -------------------------------------------------------------------------------------- */
 
-static void add_safe(tu_buf *out, const tu_buf *raw) {
-    tu_show_safe(out, tu_buf_str(raw));
-}
-
 void tu_say_place(tu_buf *out, const tu_finding *f) {
     if (f->file.n == 0)
         return;
@@ -69,7 +66,10 @@ void tu_say_object(tu_buf *out, const tu_finding *f) {
     }
     tu_buf raw = TU_BUF_INIT(ROOM);
     tu_object_id_print(&raw, &f->id);
-    add_safe(out, &raw);
+    tu_str name = tu_buf_str(&raw);
+    bool long_ = name.n > OBJECT_BYTES;
+    tu_show_safe(out, long_ ? (tu_str){name.p, OBJECT_BYTES} : name);
+    tu_buf_add_c(out, long_ ? "…" : "");
     tu_buf_done(&raw);
 }
 

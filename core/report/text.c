@@ -21,7 +21,8 @@
 #define OBJECT_COLUMNS 64 /* of object names that others are aligned to */
 #define VALUES_COLUMNS 48 /* of "3 -> 5" that others are aligned to */
 #define INDENT 6
-#define TABLE_FROM 20 /* more objects than this are a table */
+#define OUTSIDE_BYTES 16384 /* of a name, a path, a reason: nobody reads more */
+#define TABLE_FROM 20       /* more objects than this are a table */
 #define TABLE_ROWS 500
 #define DIFF_OBJECTS 200
 #define CHANGES_SHOWN 50 /* of one object, in a list */
@@ -70,7 +71,9 @@ void tu_print_safe(tu_printer *p, tu_paint paint, tu_str safe) {
 
 void tu_print_outside(tu_printer *p, tu_paint paint, tu_str text) {
     tu_buf safe = TU_BUF_INIT(TU_LINE_BYTES);
-    tu_show_safe(&safe, text);
+    bool long_ = text.n > OUTSIDE_BYTES;
+    tu_show_safe(&safe, long_ ? (tu_str){text.p, OUTSIDE_BYTES} : text);
+    tu_buf_add_c(&safe, long_ ? "…" : "");
     tu_print_safe(p, paint, tu_buf_str(&safe));
     tu_buf_done(&safe);
 }

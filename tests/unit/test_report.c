@@ -568,6 +568,33 @@ static void texts_too_long_to_align_are_shown_as_replaced(void **state) {
     }
 }
 
+static void a_value_of_megabytes_spoils_no_report(void **state) {
+    (void)state;
+    char *text = tu_xmalloc(3u << 20);
+    memset(text, 'x', 3u << 20);
+    tu_value values[] = {{.type = TU_STRING, .string = {text, 3u << 20}},
+                         {.type = TU_STRING, .string = TU_S("short")}};
+    tu_change changes[] = {{.path = TU_S("/data/a"), .desired = &values[0], .live = &values[1]},
+                           {.path = {text, 2u << 20}, .desired = &values[1], .live = &values[0]}};
+    changes[0].action = changes[1].action = TU_ACTION_ALERT;
+    tu_finding f = {.id = {TU_S(""), TU_S("v1"), TU_S("ConfigMap"), TU_S("shop"), {text, 2u << 20}},
+                    .verdict = TU_VERDICT_DRIFTED,
+                    .reason = {text, 2u << 20},
+                    .changes = changes,
+                    .change_count = 2};
+    tu_finding *findings[] = {&f};
+    tu_rule_report rule = {.name = TU_S("shop"), .findings = findings, .finding_count = 1};
+    tu_report r = {.rules = &rule, .rule_count = 1};
+    for (size_t k = 0; k < sizeof outputs / sizeof *outputs; k++) {
+        tu_buf out = TU_BUF_INIT((size_t)1 << 30);
+        tu_report_write(&r, &outputs[k].o, &out);
+        assert_int_equal(out.rc, TU_OK);
+        assert_true(outputs[k].o.format != TU_REPORT_TEXT || out.n < 200000);
+        tu_buf_done(&out);
+    }
+    free(text);
+}
+
 static void a_full_buffer_is_a_failure_that_shows(void **state) {
     (void)state;
     tu_report r = {0};
@@ -596,6 +623,7 @@ int main(void) {
         cmocka_unit_test(lines_are_aligned),
         cmocka_unit_test(a_difference_has_every_line_of_both_texts),
         cmocka_unit_test(texts_too_long_to_align_are_shown_as_replaced),
+        cmocka_unit_test(a_value_of_megabytes_spoils_no_report),
         cmocka_unit_test(a_full_buffer_is_a_failure_that_shows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
