@@ -42,7 +42,8 @@ static uint32_t verdicts_of(const tu_entry *e) {
         drift |= tu_verdict_is_drift((tu_verdict)v) ? 1u << v : 0;
     if (e->verdicts)
         return e->verdicts;
-    return tu_entry_is_about_changes(e) ? 1u << TU_VERDICT_DRIFTED : drift;
+    return tu_entry_is_about_changes(e) ? 1u << TU_VERDICT_DRIFTED | 1u << TU_VERDICT_UNMANAGED
+                                        : drift;
 }
 
 static bool has_same_window(const tu_entry *e, const tu_window *w) {

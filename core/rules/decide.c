@@ -287,7 +287,7 @@ tu_rc tu_decide_explain(tu_arena *a, const tu_rule *rule, const tu_value *live,
     tu_finding asked = *f;
     /* A decided finding whose changes were all ignored is called something else by now. */
     if (c && (f->verdict == TU_VERDICT_IN_SYNC || f->verdict == TU_VERDICT_DELEGATED))
-        asked.verdict = TU_VERDICT_DRIFTED;
+        asked.verdict = c->path.n ? TU_VERDICT_DRIFTED : TU_VERDICT_UNMANAGED;
     decider d;
     tu_rc rc = begin(a, rule, live, desired, wall_ms, &asked, &d, error);
     tu_trials trials = {.items = tu_arena_alloc(a, rule->entry_count * sizeof(*trials.items))};

@@ -67,8 +67,10 @@ void tu_lint_add(tu_lint_result *r, tu_lint_level level, const char *code, const
 /* --- what can't match -------------------------------------------------------------------------- */
 
 static void look_for_contradictions(const tu_entry *e, tu_lint_result *r) {
-    const uint32_t drifted = 1u << TU_VERDICT_DRIFTED, delegated = 1u << TU_VERDICT_DELEGATED;
-    if (e->verdicts && tu_entry_is_about_changes(e) && !(e->verdicts & drifted))
+    /* what stands in no manifest is one change: the whole was added */
+    const uint32_t changed = 1u << TU_VERDICT_DRIFTED | 1u << TU_VERDICT_UNMANAGED;
+    const uint32_t delegated = 1u << TU_VERDICT_DELEGATED;
+    if (e->verdicts && tu_entry_is_about_changes(e) && !(e->verdicts & changed))
         tu_lint_add(r, TU_LINT_ERROR, "never-matches", e,
                     "leave out paths, changes, managers, subresources and notes, or the verdicts",
                     "it is about changes, and none of its verdicts has any");

@@ -183,6 +183,11 @@ static inline void make_finding(maker *m, maker_finding *f) {
     f->verdict = f->change_count ? TU_VERDICT_DRIFTED : PICK(m, verdicts);
     for (size_t i = 0; i < f->change_count; i++)
         f->changes[i] = make_change(m);
+    if (f->change_count == 1 && pick(m, 4) == 0) { /* as engine/view.c says it */
+        f->verdict = TU_VERDICT_UNMANAGED;
+        f->changes[0].path = TU_S("");
+        f->changes[0].kind = TU_CHANGE_ADDED;
+    }
     f->quiet = make_change(m);
     f->has_quiet = pick(m, 2);
     f->finding.id =
