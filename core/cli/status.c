@@ -206,6 +206,14 @@ static void add_open(page *p, const tu_value *open) {
     free(sorted);
 }
 
+static void add_expired(page *p, const tu_value *names) {
+    for (size_t i = 0; i < tu_value_count(names); i++) {
+        tu_buf_add_c(p->out, "      expired: ");
+        tu_show_safe(p->out, tu_value_string(tu_value_at(names, i)));
+        tu_buf_add_byte(p->out, '\n');
+    }
+}
+
 static void add_rules(page *p) {
     const tu_value *list = tu_value_get(p->status, "rules");
     tu_buf_add_c(p->out, "\nRules\n");
@@ -221,6 +229,7 @@ static void add_rules(page *p) {
         tu_show_safe(p->out, shortened(tu_value_get_string(r, "revision")));
         tu_buf_add_byte(p->out, '\n');
         add_problem(p, r);
+        add_expired(p, tu_value_get(r, "expired"));
         add_summary(p, tu_value_get(r, "summary"));
         add_open(p, tu_value_get(r, "open"));
     }

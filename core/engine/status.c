@@ -117,6 +117,21 @@ static void add_open(tu_buf *b, const rule_state *r) {
     tu_buf_add_c(b, "]");
 }
 
+/* Entries that don't match any more: nobody asked for what happens instead. */
+static void add_expired(tu_buf *b, const service *s, const tu_rule *rule) {
+    int64_t now = tu_clock_wall(&s->clock);
+    size_t n = 0;
+    tu_buf_add_c(b, ",\"expired\":[");
+    for (size_t i = 0; i < rule->entry_count; i++) {
+        const tu_entry *e = &rule->entries[i];
+        if (!e->expires_ms || e->expires_ms > now)
+            continue;
+        tu_buf_add_c(b, n++ ? "," : "");
+        tu_buf_add_json_string(b, e->name);
+    }
+    tu_buf_add_c(b, "]");
+}
+
 static void add_rules(tu_buf *b, const service *s) {
     tu_buf_add_c(b, ",\"rules\":[");
     for (size_t i = 0; i < s->rule_count; i++) {
@@ -126,6 +141,7 @@ static void add_rules(tu_buf *b, const service *s) {
         member(b, ",", "source", r->rule->from);
         member(b, ",", "target", r->rule->to);
         member(b, ",", "revision", r->set ? r->set->revision : (tu_str){0});
+        add_expired(b, s, r->rule);
         add_condition(b, &r->problem);
         add_summary(b, r);
         add_proofs(b, r);

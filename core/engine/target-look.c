@@ -7,8 +7,10 @@
  */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "engine/target.h"
+#include "rules/decide.h"
 
 /* What couldn't be determined is looked at again after this long, then with growing pauses. */
 #define FIRST_LOOK_MS 5000
@@ -107,14 +109,46 @@ void target_pass_now(rule_state *r, listing_kind kind) {
     target_list(r->target, view, kind);
 }
 
+/* What an entry decided until now is decided anew by the pass. */
+static void tell_expired(rule_state *r) {
+    int64_t now = tu_clock_wall(&r->s->clock);
+    for (size_t i = 0; i < r->rule->entry_count; i++) {
+        const tu_entry *e = &r->rule->entries[i];
+        char at[32], place[1024];
+        if (e->expires_ms <= r->expiry_seen_ms || e->expires_ms > now)
+            continue;
+        tu_time_format(e->expires_ms, at);
+        snprintf(place, sizeof place, "%s:%u", e->place.file, e->place.line);
+        tu_log(TU_LOG_WARN, "an entry has expired and doesn't match any more", "rule",
+               r->rule->name.p, "entry", e->name.p, "expired", at, "at", place, NULL);
+    }
+    r->expiry_seen_ms = now;
+}
+
+static void on_pass(uv_timer_t *timer);
+
+/* The next pass is at the latest when an entry expires. */
+static void come_at_expiry(rule_state *r) {
+    int64_t next = tu_rule_next_expiry(r->rule, r->expiry_seen_ms);
+    uint64_t wait = next > r->expiry_seen_ms ? (uint64_t)(next - r->expiry_seen_ms) : 0;
+    if (wait && wait < uv_timer_get_due_in(&r->pass_timer))
+        uv_timer_start(&r->pass_timer, on_pass, wait, (uint64_t)r->rule->interval_ms);
+}
+
 static void on_pass(uv_timer_t *timer) {
-    target_pass_now(timer->data, LISTING_PASS);
+    rule_state *r = timer->data;
+    tell_expired(r);
+    target_pass_now(r, LISTING_PASS);
+    come_at_expiry(r);
 }
 
 void target_start_passes(rule_state *r) {
     uint64_t interval = (uint64_t)r->rule->interval_ms;
-    if (!uv_is_active((uv_handle_t *)&r->pass_timer))
-        uv_timer_start(&r->pass_timer, on_pass, interval, interval);
+    if (uv_is_active((uv_handle_t *)&r->pass_timer))
+        return;
+    uv_timer_start(&r->pass_timer, on_pass, interval, interval);
+    r->expiry_seen_ms = tu_clock_wall(&r->s->clock); /* those before it were told at load */
+    come_at_expiry(r);
 }
 
 void target_look_later(rule_state *r) {
