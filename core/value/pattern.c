@@ -23,7 +23,7 @@ static bool has_wildcard(tu_str s) {
 }
 
 tu_word tu_word_compile(tu_str text) {
-    tu_str behind = {text.p + (text.n > 0), text.n ? text.n - 1 : 0};
+    tu_str behind = {text.n ? text.p + 1 : text.p, text.n ? text.n - 1 : 0};
     tu_str before = {text.p, behind.n};
     if (!has_wildcard(text))
         return (tu_word){text, text, TU_WORD_EXACT};
