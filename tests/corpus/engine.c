@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -165,25 +166,45 @@ static void compare_mark(service_run *r, const corpus_case *k, tu_buf *differenc
 
 typedef void (*comparison)(service_run *r, const corpus_case *k, tu_buf *differences);
 
-/* Asks until every case compares well `steady` times in a row. What differs in the end is in differences. */
-static void await(service_run *r, comparison compare, int steady, tu_buf *differences) {
-    const int64_t begin = tu_clock_monotonic(), end = begin + PATIENCE_MS;
-    const int64_t excused_end = begin + EXCUSED_MS;
-    for (int well = 0; well < steady;) {
-        bool answered = ask(r), all = answered;
-        for (size_t i = 0; i < r->c->n; i++) {
-            tu_buf_clear(&differences[i]);
-            if (!corpus_has_run(&r->c->cases[i]))
-                continue;
-            if (answered)
-                compare(r, &r->c->cases[i], &differences[i]);
-            else
-                tu_buf_add_c(&differences[i], "the service gives no answer\n");
-            bool is_waited_for = !r->c->cases[i].excused || tu_clock_monotonic() < excused_end;
-            all = all && (differences[i].n == 0 || !is_waited_for);
-        }
+/* How much was asked of the targets so far: as long as it grows, something is still being verified. */
+static int64_t asked(const corpus *c) {
+    int64_t bytes = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        char path[900];
+        struct stat st;
+        snprintf(path, sizeof path, "%s/stage/%s.calls", c->scratch, c->cases[i].name);
+        bytes += stat(path, &st) == 0 ? st.st_size : 0;
+    }
+    return bytes;
+}
+
+/* Every case against what the service knows now; what differs is in differences. False: something that is waited for differs. */
+static bool compare_all(service_run *r, comparison compare, bool patient, tu_buf *differences) {
+    bool answered = ask(r), all = answered;
+    for (size_t i = 0; i < r->c->n; i++) {
+        const corpus_case *k = &r->c->cases[i];
+        tu_buf_clear(&differences[i]);
+        if (!corpus_has_run(k))
+            continue;
+        if (answered)
+            compare(r, k, &differences[i]);
+        else
+            tu_buf_add_c(&differences[i], "the service gives no answer\n");
+        all = all && (differences[i].n == 0 || (k->excused && !patient));
+    }
+    return all;
+}
+
+/* Until every case compares well so many times in a row, while nothing more is asked of the targets. */
+static void await(service_run *r, comparison compare, tu_buf *differences) {
+    const int64_t begin = tu_clock_monotonic();
+    int64_t before = -1;
+    for (int well = 0; well < STEADY_STEPS;) {
+        int64_t elapsed = tu_clock_monotonic() - begin, now = asked(r->c);
+        bool all = compare_all(r, compare, elapsed < EXCUSED_MS, differences) && now == before;
+        before = now;
         well = all ? well + 1 : 0;
-        if (well < steady && (tu_clock_monotonic() > end || !is_running(r)))
+        if (!all && (elapsed > PATIENCE_MS || !is_running(r)))
             return;
         usleep(STEP_MS * 1000);
     }
@@ -222,10 +243,10 @@ bool corpus_run_engine(corpus *c, const char *program, tu_buf *differences) {
         tu_buf_init(&marks[i], TU_MIB);
     bool fine = marks && start(&r, program);
     if (fine) {
-        await(&r, compare_mark, 1, marks);
+        await(&r, compare_mark, marks);
         snprintf(path, sizeof path, "%s/stage/go", c->scratch);
         fine = tu_file_write(path, TU_S("go\n"), 0644, NULL) == TU_OK && await_told(&r);
-        await(&r, compare_end, STEADY_STEPS, differences);
+        await(&r, compare_end, differences);
         fine = stop(&r) && fine;
     }
     for (size_t i = 0; i < c->n; i++) {

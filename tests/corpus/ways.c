@@ -129,6 +129,40 @@ void corpus_run_confirmed(corpus *c, tu_session *s, size_t i, tu_buf *difference
     close_case(&o);
 }
 
+/* Does a dry run leave the object as it is? What moves with every write isn't compared: managedFields, resourceVersion, generation. */
+static bool is_left_alone(opened *o, const tu_value *predicted) {
+    static const char *const moving[] = {"managedFields", "resourceVersion", "generation"};
+    const tu_value *const objects[] = {o->live, predicted};
+    tu_value *still[2];
+    for (size_t i = 0; i < 2; i++) {
+        still[i] = tu_value_copy(&o->arena, objects[i]);
+        tu_value *metadata = (tu_value *)(uintptr_t)tu_value_get(still[i], "metadata");
+        for (size_t k = 0; k < sizeof moving / sizeof *moving; k++)
+            tu_value_remove(metadata, tu_str_c(moving[k]));
+    }
+    return tu_value_equal(still[0], still[1]);
+}
+
+/* The server's own word against what was said for good, whatever the case expects. */
+static void ask_the_server(const corpus_case *k, opened *o, tu_buf *differences) {
+    const tu_value *predicted = NULL;
+    if (o->broken || !o->live || o->suspect ||
+        tu_heal_predict(&o->arena, o->target, &o->desired, o->live, &plain, &predicted, NULL) !=
+            TU_OK)
+        return;
+    bool alone = is_left_alone(o, predicted);
+    bool harmless = tu_value_get(tu_value_get(k->said, "expect"), "harmless") != NULL;
+    if (!alone && !harmless && o->finding.verdict == TU_VERDICT_IN_SYNC)
+        tu_buf_add_c(differences, "in sync for good, and the server would change it\n");
+    for (size_t i = 0; alone && i < o->finding.change_count; i++) {
+        tu_change_kind kind = o->finding.changes[i].kind;
+        if (kind == TU_CHANGE_VALUE || kind == TU_CHANGE_REMOVED || kind == TU_CHANGE_ORDER)
+            tu_buf_addf(differences,
+                        "drifted for good at %.*s, and the server would change nothing\n",
+                        TU_P(o->finding.changes[i].path));
+    }
+}
+
 /* Without a dry run nothing may be said that the dry run takes back, unless it is called suspect; and what isn't suspect is final, so it must
  * have the same changes. */
 static void judge_alone(const corpus_case *k, opened *o, tu_buf *differences) {
@@ -161,8 +195,10 @@ static void judge_alone(const corpus_case *k, opened *o, tu_buf *differences) {
 void corpus_run_local(corpus *c, tu_session *s, size_t i, tu_buf *differences) {
     opened o;
     _cleanup_(tu_error_freep) tu_error *error = NULL;
-    if (open_case(&o, s, c->cases[i].name, &error) == TU_OK)
+    if (open_case(&o, s, c->cases[i].name, &error) == TU_OK) {
         judge_alone(&c->cases[i], &o, differences);
+        ask_the_server(&c->cases[i], &o, differences);
+    }
     if (error)
         tu_buf_addf(differences, "%s\n", tu_error_text(error));
     close_case(&o);
