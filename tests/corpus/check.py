@@ -84,7 +84,7 @@ def main():
     for number in range(1, LAST + 1):
         if not any(int(n[:3]) == number for n in names):
             print("%03d: no folder has this number" % number)
-            bad += "--unfinished" not in sys.argv[1:]
+            bad += 1
     used = {json.load(open(os.path.join(here, n, "recorded.json")))["kind"] for n in names if os.path.exists(os.path.join(here, n, "recorded.json"))}
     for kind in sorted(os.listdir(os.path.join(here, "kinds"))):
         if kind[:-len(".json")] not in used:
