@@ -474,7 +474,11 @@ static int explain(tu_cli *cli, const tu_loaded *loaded, const char *path) {
     } else {
         p.known = ask_service(cli, &e->arena, &answer);
         code = write_page(&p);
-        code = tu_cli_print(cli, &out, code);
+        tu_buf safe = TU_BUF_INIT(out.max);
+        tu_show_safe_lines(&safe, tu_buf_str(&out));
+        safe.rc = out.rc != TU_OK ? out.rc : safe.rc;
+        code = tu_cli_print(cli, &safe, code);
+        tu_buf_done(&safe);
     }
     tu_explanation_free(e);
     return code;

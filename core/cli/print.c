@@ -9,17 +9,21 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
+#include "report/show.h"
 
 #define ERROR_BYTES (64u * 1024u)
 
 static void write_error(const tu_cli *cli, const tu_buf *text) {
     tu_terminal_progress_end(cli);
-    const char *rest = tu_buf_c(text), *mark = cli->error_color ? strstr(rest, "error:") : NULL;
+    tu_buf safe = TU_BUF_INIT(2 * ERROR_BYTES);
+    tu_show_safe_lines(&safe, tu_buf_str(text)); /* it may have a server's words in it */
+    const char *rest = tu_buf_c(&safe), *mark = cli->error_color ? strstr(rest, "error:") : NULL;
     if (mark) {
         fprintf(stderr, "%.*s\033[1;31merror:\033[0m", (int)(mark - rest), rest);
         rest = mark + strlen("error:");
     }
     fputs(rest, stderr);
+    tu_buf_done(&safe);
 }
 
 static void print_error(const tu_cli *cli, const tu_error *e) {

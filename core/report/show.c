@@ -108,6 +108,18 @@ void tu_show_safe(tu_buf *out, tu_str s) {
         tu_buf_add(out, (tu_str){s.p + plain, s.n - plain});
 }
 
+void tu_show_safe_lines(tu_buf *out, tu_str s) {
+    while (s.n > 0) {
+        const char *end = memchr(s.p, '\n', s.n);
+        size_t n = end ? (size_t)(end - s.p) : s.n;
+        tu_show_safe(out, (tu_str){s.p, n});
+        if (end)
+            tu_buf_add_byte(out, '\n');
+        n += end != NULL;
+        s = (tu_str){s.p + n, s.n - n};
+    }
+}
+
 /* One visible character for each that has none; "<U+202E>" for what has no picture. */
 static void add_picture(tu_buf *out, uint32_t c) {
     if (c == '\t')

@@ -15,6 +15,8 @@
 /* Control characters, DEL, C1, direction marks and invisible characters become \n, \t or \uXXXX;
  * bytes that are no UTF-8 become U+FFFD. JSON text stays the same JSON. */
 void tu_show_safe(tu_buf *out, tu_str s);
+/* The same of several lines, whose newlines stay: for text of ours with others' words in it. */
+void tu_show_safe_lines(tu_buf *out, tu_str s);
 /* A line of a text of several: what has no picture gets one (→ tab, ␍ carriage return, · blanks at
  * the end, <U+200B>), since \t would look like a backslash and a t. Returns whether any was
  * needed. */
