@@ -17,6 +17,14 @@ static char *path_of(tu_cli *cli) {
     return tu_cli_config_path(cli);
 }
 
+/* The user's: packs that came with the program stand in files of their own. */
+static size_t count_files(const tu_config *c) {
+    size_t installed = 0;
+    for (size_t i = 0; i < c->pack_count; i++)
+        installed += c->packs[i].installed;
+    return c->files.n - installed;
+}
+
 static size_t count_documents(const tu_config *c) {
     size_t own_packs = 0;
     for (size_t i = 0; i < c->pack_count; i++)
@@ -54,7 +62,7 @@ static void add_located(tu_buf *out, const char *before, const char *file, int64
 static void add_check_json(tu_buf *out, const tu_config *c, const tu_errors *errors) {
     tu_buf_add_byte(out, '{');
     if (c)
-        tu_buf_addf(out, "\"documents\":%zu,\"files\":%zu,", count_documents(c), c->files.n);
+        tu_buf_addf(out, "\"documents\":%zu,\"files\":%zu,", count_documents(c), count_files(c));
     tu_buf_add_c(out, "\"errors\":[");
     for (size_t i = 0; i < errors->n; i++) {
         const tu_error *e = errors->items[i];
@@ -86,7 +94,7 @@ static int check_text(tu_cli *cli, const char *path) {
     tu_config *config = NULL;
     int code = load_checked(cli, path, &config);
     if (code < 0) {
-        size_t documents = count_documents(config), files = config->files.n,
+        size_t documents = count_documents(config), files = count_files(config),
                warnings = config->warning_count;
         tu_buf out = TU_BUF_INIT(64 * TU_KIB);
         tu_buf_addf(&out, "%s: %zu document%s in %zu file%s: ok", path, documents,

@@ -22,6 +22,7 @@
 #define OUTPUT_BYTES (64u * TU_MIB)
 #define VALUE_COLUMNS 2000
 #define LABEL_COLUMNS 10
+#define TRIALS_SHOWN 5 /* where nobody asked for them */
 
 typedef struct page {
     const tu_cli *cli;
@@ -183,7 +184,7 @@ static void add_decision(page *p, const tu_change *c, bool quiet, bool in_full) 
         tu_buf_addf(p->out, "by the rule's mode (%s), as no entry matches\n",
                     tu_mode_name(item->rule->mode));
     }
-    if (in_full)
+    if (in_full && (p->path.n || p->cli->verbose || t.n <= TRIALS_SHOWN))
         add_trials(p, &t, c);
     else if (t.n > t.matched)
         tu_buf_addf(p->out, "%14s%zu entr%s before it didn't match: `-v` or a PATH tells why\n", "",
@@ -417,6 +418,8 @@ static int not_found(const tu_cli *cli, const tu_explanation *e) {
                  cli->arguments[0]);
     if (list.n)
         tu_error_hint(&why, e->ambiguous ? "say which: %s" : "did you mean %s?", tu_buf_c(&list));
+    else
+        tu_error_hint(&why, "what stands in no manifest is told by `trueup check` as unmanaged");
     tu_cli_fail_with(cli, why);
     return e->survey->problem_count ? TU_EXIT_UNKNOWN : TU_EXIT_USAGE;
 }
