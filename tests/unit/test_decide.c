@@ -363,6 +363,107 @@ static void a_quiet_change_that_an_entry_ignores_stays_quiet(void **state) {
     assert_decided(f, TU_VERDICT_IN_SYNC, TU_ACTION_IGNORE, TU_SEVERITY_INFO, "");
 }
 
+static void the_condition_that_fails_is_named(void **state) {
+    fixture *f = *state;
+    static const struct {
+        const char *match;
+        tu_miss miss;
+        const char *says;
+    } table[] = {
+        {"kinds: [StatefulSet, DaemonSet]", TU_MISS_KIND,
+         "kinds: Deployment is none of StatefulSet or DaemonSet"},
+        {"groups: ['']", TU_MISS_GROUP, "groups: apps is not \"\""},
+        {"namespaces: [prod]", TU_MISS_NAMESPACE, "namespaces: shop is not prod"},
+        {"names: ['c[xy]*']", TU_MISS_NAME, "names: cart is not c[xy]*"},
+        {"labels: {app: x}", TU_MISS_LABEL, "labels: the object hasn't app=x"},
+        {"reasons: [policy]", TU_MISS_REASON, "reasons: immutable: spec.selector is not policy"},
+        {"verdicts: [missing]", TU_MISS_VERDICT, "verdicts: drifted is not missing"},
+        {"changes: [added, order]", TU_MISS_CHANGE, "changes: value is none of added or order"},
+        {"paths: [/spec/paused]", TU_MISS_PATH, "paths: /spec/replicas is not /spec/paused"},
+        {"managers: [argocd, 'class:controller']", TU_MISS_MANAGER,
+         "managers: kubectl-scale (human) is none of argocd or class:controller"},
+        {"subresources: ['']", TU_MISS_SUBRESOURCE, "subresources: scale is not \"\""},
+        {"notes: [default]", TU_MISS_NOTE, "notes: unowned is not default"},
+        {"within: [{cron: '0 20 * * *', duration: 1h}]", TU_MISS_WINDOW,
+         "within: none of its windows is open now"},
+        {"subresources: [scale], notes: ['un*'], reasons: [immutable], managers: ['class:human']",
+         TU_MISS_NONE, "it matches"},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        char text[256];
+        snprintf(text, sizeof(text), "  drift:\n  - {name: it, match: {%s}, action: alert}\n",
+                 table[i].match);
+        tu_change c = change(TU_CHANGE_VALUE, "/spec/replicas", "kubectl-scale", TU_MANAGER_HUMAN);
+        c.owner.subresource = TU_S("scale");
+        c.note = TU_S("unowned");
+        const tu_rule *rule = rule_of(f, text);
+        found(f, TU_VERDICT_DRIFTED, &c, 1);
+        f->finding.reason = TU_S("immutable: spec.selector");
+        tu_trials t;
+        assert_int_equal(tu_decide_explain(&f->arena, rule, NULL, NULL, NOON, &f->finding,
+                                           &f->finding.changes[0], false, &t, NULL),
+                         TU_OK);
+        _cleanup_(tu_buf_done) tu_buf says = TU_BUF_INIT(64 * 1024);
+        tu_miss_print(&says, t.items[0].entry, t.items[0].miss, &f->finding,
+                      &f->finding.changes[0]);
+        if (t.items[0].miss != table[i].miss || strcmp(tu_buf_c(&says), table[i].says) != 0)
+            fail_msg("%s: %s", table[i].match, tu_buf_c(&says));
+    }
+}
+
+static void what_the_target_does_is_asked_for_by_its_note(void **state) {
+    fixture *f = *state;
+    tu_change quiet = change(TU_CHANGE_ADDED, "/spec/x", "kubectl-create", TU_MANAGER_HUMAN);
+    quiet.note = TU_S("default");
+    for (int named = 0; named < 2; named++) {
+        char text[256];
+        snprintf(text, sizeof(text),
+                 "  drift:\n  - {name: it, match: {changes: [added], managers: ['*']%s}, action: "
+                 "alert}\n",
+                 named ? ", notes: [default]" : "");
+        const tu_rule *rule = rule_of(f, text);
+        found(f, TU_VERDICT_IN_SYNC, NULL, 0);
+        tu_decide(&f->arena, rule, NULL, NULL, &quiet, 1, NOON, &f->finding, NULL);
+        assert_int_equal(f->finding.change_count, named);
+    }
+}
+
+static void a_rules_own_entries_come_before_those_of_its_packs(void **state) {
+    fixture *f = *state;
+    const tu_rule *rule = rule_of(f, "  use: [b, a]\n"
+                                     "  drift:\n"
+                                     "  - {name: own, match: {names: [other]}, action: alert}\n"
+                                     "---\n"
+                                     "apiVersion: trueup.dev/v1\n"
+                                     "kind: Pack\n"
+                                     "metadata: {name: a}\n"
+                                     "spec: {drift: [{name: of a, action: heal}]}\n"
+                                     "---\n"
+                                     "apiVersion: trueup.dev/v1\n"
+                                     "kind: Pack\n"
+                                     "metadata: {name: b}\n"
+                                     "spec: {drift: [{name: of b, action: ignore}]}\n");
+    assert_int_equal(rule->entry_count, 3);
+    assert_int_equal(rule->own_entry_count, 1);
+    assert_true(tu_str_is(rule->entries[1].name, "of b") && tu_str_is(rule->entries[1].pack, "b"));
+    assert_true(tu_str_is(rule->entries[2].name, "of a") && tu_str_is(rule->entries[2].pack, "a"));
+    tu_change c = by_hand("/spec/replicas");
+    found(f, TU_VERDICT_DRIFTED, &c, 1);
+    tu_decide(&f->arena, rule, NULL, NULL, NULL, 0, NOON, &f->finding, NULL);
+    assert_true(tu_str_is(f->finding.entry, "of b"));
+}
+
+static void the_next_expiry_is_the_first_that_is_to_come(void **state) {
+    fixture *f = *state;
+    const tu_rule *rule = rule_of(f, "  drift:\n"
+                                     "  - {name: a, action: ignore, expires: 2026-01-01}\n"
+                                     "  - {name: b, action: ignore, expires: 2026-03-01}\n"
+                                     "  - {name: c, action: ignore, expires: 2026-02-01}\n"
+                                     "  - {name: d, action: ignore}\n");
+    assert_int_equal(tu_rule_next_expiry(rule, NOON), rule->entries[2].expires_ms);
+    assert_int_equal(tu_rule_next_expiry(rule, rule->entries[1].expires_ms), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
@@ -382,6 +483,10 @@ int main(void) {
         TEST(when_every_change_is_ignored_the_object_is_in_sync),
         TEST(quiet_changes_count_only_where_an_entry_asks_for_them),
         TEST(a_quiet_change_that_an_entry_ignores_stays_quiet),
+        TEST(the_condition_that_fails_is_named),
+        TEST(what_the_target_does_is_asked_for_by_its_note),
+        TEST(a_rules_own_entries_come_before_those_of_its_packs),
+        TEST(the_next_expiry_is_the_first_that_is_to_come),
     };
     return cmocka_run_group_tests_name("what a drift means", tests, NULL, NULL);
 }
