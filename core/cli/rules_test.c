@@ -22,6 +22,7 @@ typedef struct tester {
     tu_kinds *kinds; /* NULL: the table isn't there, and kinds are untyped */
     tu_arena arena;
     tu_buf out;
+    tu_buf notes; /* text alone */
     bool junit;
     size_t passed, failed, documents;
     bool unreadable; /* a configuration has mistakes */
@@ -140,9 +141,11 @@ static void end(tester *t) {
         tu_buf_addf(&t->out, "],\"passed\":%zu,\"failed\":%zu}\n", t->passed, t->failed);
     else if (t->junit)
         tu_buf_add_c(&t->out, " </testsuite>\n</testsuites>\n");
-    else
+    else {
+        tu_buf_add(&t->out, t->cli->quiet ? (tu_str){0} : tu_buf_str(&t->notes));
         tu_buf_addf(&t->out, "%s%zu case%s: %zu passed, %zu failed\n", t->failed ? "\n" : "", n,
                     n == 1 ? "" : "s", t->passed, t->failed);
+    }
 }
 
 /* --- running ---------------------------------------------------------------------------------- */
@@ -172,6 +175,12 @@ static void run_config(void *arg, const char *path) {
     } else {
         for (size_t i = 0; i < results.n; i++)
             add_case(t, &results.items[i]);
+        for (size_t i = 0; i < results.untried_count; i++) {
+            const tu_entry *e = results.untried[i];
+            tu_buf_add_c(&t->notes, "note: ");
+            add_place(&t->notes, e->place);
+            tu_buf_addf(&t->notes, ": no case comes to '%.*s'\n", TU_P(e->name));
+        }
     }
     tu_config_unref(c);
 }
@@ -191,6 +200,7 @@ int tu_command_rules_test(tu_cli *cli) {
     tu_errors_done(&errors);
     tu_arena_init(&t.arena, 0);
     tu_buf_init(&t.out, OUTPUT_BYTES);
+    tu_buf_init(&t.notes, OUTPUT_BYTES);
     begin(&t);
     if (found)
         run_config(&t, found);
@@ -206,6 +216,7 @@ int tu_command_rules_test(tu_cli *cli) {
     tu_kinds_close(t.kinds);
     tu_arena_done(&t.arena);
     tu_buf_done(&t.out);
+    tu_buf_done(&t.notes);
     free(found);
     return code;
 }

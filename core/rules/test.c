@@ -33,6 +33,7 @@ typedef struct runner {
     tu_change *quiet;
     size_t quiet_count;
     const tu_value *labelled; /* an object with the labels that are matched */
+    bool *tried;              /* beside the rule's entries */
     bool out_of_memory;
 } runner;
 
@@ -297,6 +298,12 @@ static bool read_time(runner *r, const tu_value *c, int64_t *ret_ms) {
     return true;
 }
 
+/* Reports name entries, so a name is what is tried. */
+static void note_tried(runner *r, tu_str entry) {
+    for (size_t i = 0; i < r->rule.entry_count; i++)
+        r->tried[i] |= tu_str_eq(r->rule.entries[i].name, entry);
+}
+
 static void run_case(runner *r, const tu_value *c) {
     const tu_value *finding = tu_value_get(c, "finding"), *desired = tu_value_get(c, "desired");
     _cleanup_(tu_error_freep) tu_error *why = NULL;
@@ -312,6 +319,9 @@ static void run_case(runner *r, const tu_value *c) {
     tu_rc rc = tu_decide(r->arena, &r->rule, r->labelled, NULL, r->quiet, r->quiet_count, wall_ms,
                          &r->finding, &why);
     r->out_of_memory |= rc != TU_OK;
+    note_tried(r, r->finding.entry);
+    for (size_t i = 0; i < r->finding.change_count; i++)
+        note_tried(r, r->finding.changes[i].entry);
     if (rc == TU_OK)
         check_finding(r, tu_value_get(c, "expect"));
 }
@@ -342,22 +352,47 @@ static bool find_rule(runner *r, const tu_config *c) {
         for (size_t k = 0; pack && k < pack->entry_count; k++)
             r->rule.entries[r->rule.entry_count++] = pack->entries[k];
     }
+    r->rule.own_entry_count = r->rule.entry_count;
     tu_rule_settle(&r->rule);
     return r->rule.entries != NULL;
 }
 
+/* Of a rule its own entries: what its packs do is their tests' business. */
+static void list_untried(runner *r, tu_test_results *results) {
+    size_t n = r->rule.own_entry_count;
+    const tu_entry **grown = tu_arena_alloc(r->arena, (results->untried_count + n) * sizeof *grown);
+    if (!grown) {
+        r->out_of_memory = true;
+        return;
+    }
+    if (results->untried_count)
+        memcpy(grown, results->untried, results->untried_count * sizeof *grown);
+    results->untried = grown;
+    for (size_t i = 0; i < n; i++)
+        if (!r->tried[i])
+            grown[results->untried_count++] = &r->rule.entries[i];
+}
+
 static void run_test(runner *r, const tu_config *c, tu_test_results *results) {
     const tu_value *cases = tu_value_get(r->test->spec, "cases");
-    for (size_t i = 0; i < tu_value_count(cases); i++) {
+    tu_case_result of_rule = {.place = r->test->place};
+    r->result = &of_rule;
+    bool usable = find_rule(r, c);
+    r->tried = tu_arena_zalloc(r->arena, (r->rule.entry_count + 1) * sizeof *r->tried);
+    r->out_of_memory |= !r->tried;
+    for (size_t i = 0; i < tu_value_count(cases) && r->tried; i++) {
         const tu_value *v = tu_value_at(cases, i);
         r->result = &results->items[results->n++];
-        *r->result = (tu_case_result){.test = r->test->name,
-                                      .name = tu_value_get_string(v, "name"),
-                                      .place = place_of(r->test, v)};
-        if (find_rule(r, c))
+        *r->result = of_rule;
+        r->result->test = r->test->name;
+        r->result->name = tu_value_get_string(v, "name");
+        r->result->place = place_of(r->test, v);
+        if (usable)
             run_case(r, v);
         results->failed += r->result->fault_count > 0;
     }
+    if (usable && r->tried)
+        list_untried(r, results);
 }
 
 tu_rc tu_rule_test_run(tu_arena *a, const tu_config *c, const tu_test_options *o,

@@ -36,7 +36,9 @@ typedef struct tu_case_result {
 typedef struct tu_test_results {
     tu_case_result *items;
     size_t n;
-    size_t failed; /* broken ones too */
+    size_t failed;            /* broken ones too */
+    const tu_entry **untried; /* entries that no case of their RuleTest comes to */
+    size_t untried_count;
 } tu_test_results;
 
 /* Runs every case of every RuleTest of the configuration, in order. Everything returned is in the
