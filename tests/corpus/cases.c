@@ -47,6 +47,37 @@ static bool is_chosen(const char *name, const char *const *names, size_t n) {
     return n == 0;
 }
 
+/* A member that nobody reads is a slip of the pen, and would make the case say less than it seems to. */
+static bool only_known(const char *name, const tu_value *map, const char *const *known) {
+    bool fine = true;
+    for (uint32_t i = 0; i < tu_value_count(map); i++) {
+        const char *const *p = known;
+        while (*p && !tu_str_is(map->map.members[i].key, *p))
+            p++;
+        if (!*p)
+            fprintf(stderr, "%s/case.yaml:%u: no such member: %.*s\n", name,
+                    map->map.members[i].key_line, TU_P(map->map.members[i].key));
+        fine = fine && *p;
+    }
+    return fine;
+}
+
+static bool has_known_members(const corpus_case *k) {
+    static const char *const top[] = {
+        "about",   "spec",  "difference", "unrecordable", "needs", "apiserver", "setup",
+        "webhook", "steps", "desired",    "dryRun",       "rule",  "expect",    NULL};
+    static const char *const expect[] = {"verdict", "confidence", "reason",  "onset",
+                                         "changes", "quiet",      "unowned", "local",
+                                         "engine",  "harmless",   NULL};
+    static const char *const less[] = {"verdict", "confidence", "reason", "onset",
+                                       "changes", "suspect",    NULL};
+    const tu_value *e = tu_value_get(k->said, "expect");
+    bool fine = only_known(k->name, k->said, top);
+    fine = only_known(k->name, e, expect) && fine;
+    fine = only_known(k->name, tu_value_get(e, "local"), less) && fine;
+    return only_known(k->name, tu_value_get(e, "engine"), less) && fine;
+}
+
 static void read_case(corpus *c, const char *name) {
     corpus_case *k = &c->cases[c->n++];
     char path[1024];
@@ -54,6 +85,8 @@ static void read_case(corpus *c, const char *name) {
     k->folder = tu_arena_printf(&c->arena, "%s/%s", c->root, name);
     snprintf(path, sizeof path, "%s/case.yaml", k->folder);
     k->said = corpus_read(c, path);
+    if (!has_known_members(k))
+        k->said = NULL;
     snprintf(path, sizeof path, "%s/live.json", k->folder);
     k->live = corpus_read(c, path);
     snprintf(path, sizeof path, "%s/recorded.json", k->folder);
