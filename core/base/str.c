@@ -8,6 +8,8 @@
 
 int tu_str_compare(tu_str a, tu_str b) {
     size_t n = a.n < b.n ? a.n : b.n;
+    if (n && a.p[0] != b.p[0])
+        return (unsigned char)a.p[0] < (unsigned char)b.p[0] ? -1 : 1;
     int order = n ? memcmp(a.p, b.p, n) : 0;
     return order ? order : (a.n > b.n) - (a.n < b.n);
 }

@@ -18,8 +18,11 @@
 static inline tu_str tu_str_c(const char *s) {
     return (tu_str){s, s ? strlen(s) : 0};
 }
+/* Strings that are compared are mostly names: of the same length they differ in the first byte, or
+ * are the same. */
 static inline bool tu_str_eq(tu_str a, tu_str b) {
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+    return a.n == b.n &&
+           (a.n == 0 || (a.p[0] == b.p[0] && (a.p == b.p || memcmp(a.p, b.p, a.n) == 0)));
 }
 static inline bool tu_str_is(tu_str a, const char *b) {
     return tu_str_eq(a, tu_str_c(b));

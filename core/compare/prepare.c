@@ -132,7 +132,7 @@ static tu_rc fill_keys(tu_arena *a, const tu_schema_type *t, tu_value *v, tu_err
 }
 
 tu_rc tu_normalise(tu_arena *a, tu_kind *kind, tu_value *manifest, tu_str file, tu_error **error) {
-    const char *name = tu_arena_printf(a, "%.*s", TU_P(file));
+    const char *name = tu_arena_copy(a, file).p; /* ends in NUL */
     if (!name)
         return tu_error_memory(error);
     tu_rc rc = TU_OK;

@@ -227,15 +227,12 @@ static tu_rc take_manifest(loader *l, tu_value *m, tu_str file) {
         return tu_error_set(l->error, rc, "cancelled");
     if (rc != TU_OK)
         return add_problem(l, TU_VERDICT_UNKNOWN, &id, file, m->line, column, tu_error_text(why));
-    char *path = tu_arena_printf(a, "%.*s", TU_P(file));
-    if (!path)
-        return tu_error_memory(l->error);
-    rc = take_remarks(l, description, m, path);
+    rc = take_remarks(l, description, m, tu_buf_c(&l->file));
     if (rc != TU_OK)
         return rc;
     tu_kind_strip(description, m);
     tu_errors errors = {0};
-    tu_kind_validate(description, m, path, &errors);
+    tu_kind_validate(description, m, tu_buf_c(&l->file), &errors);
     if (errors.n)
         rc = shape_problems(l, &id, file, &errors);
     bool broken = errors.n > 0;
