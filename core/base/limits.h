@@ -32,6 +32,7 @@
 #define TU_LIMIT_PATTERN_STEPS 1000000u            /* backtracking steps of one regular expression (PCRE2 match limit) */
 #define TU_LIMIT_PATTERN_DEPTH 10000u              /* nesting of its backtracking (PCRE2 depth limit) */
 #define TU_LIMIT_UNMANAGED 100000u                  /* unmanaged objects told of one kind in one namespace */
+#define TU_LIMIT_MANAGERS 256u                     /* entries of managedFields that are read; the latest, and ours */
 #define TU_LIMIT_CHANGES 1000u                     /* changes listed for one object */
 #define TU_LIMIT_VALUE_SHOWN (16u * TU_KIB)        /* bytes of one value kept in a change */
 #define TU_LIMIT_MESSAGE_BYTES (256u * TU_KIB)     /* one alert message */

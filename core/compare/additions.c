@@ -48,7 +48,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
 
-enum { APPLIER_UNASKED, APPLIER_YES, APPLIER_NO };
+enum { APPLIER_UNASKED, APPLIER_YES, APPLIER_NO, APPLIED_WHOLE };
 
 static const char *const editing_verbs[] = {"kubectl-edit",  "kubectl-patch",    "kubectl-set",
                                             "kubectl-label", "kubectl-annotate", "kubectl-rollout",
@@ -152,12 +152,18 @@ static bool applied(tu_bench *b, const tu_manager_entry *e) {
 }
 
 bool tu_wrote_whole(tu_bench *b, const tu_manager_entry *e) {
-    bool apply = tu_str_is(e->owner.operation, "Apply") && e->owner.subresource.n == 0;
-    return apply ? covers(b, e->fields) : tu_is_applier(b, e);
+    uint8_t *answer = &b->appliers[e - b->ownership.entries];
+    if (!tu_str_is(e->owner.operation, "Apply") || e->owner.subresource.n)
+        return tu_is_applier(b, e);
+    if (*answer == APPLIER_UNASKED) /* of an Apply entry, tu_is_applier() asks nothing costly */
+        *answer = covers(b, e->fields) ? APPLIED_WHOLE : APPLIER_NO;
+    return *answer == APPLIED_WHOLE;
 }
 
 bool tu_is_applier(tu_bench *b, const tu_manager_entry *e) {
     uint8_t *answer = &b->appliers[e - b->ownership.entries];
+    if (!tu_str_is(e->owner.operation, "Update"))
+        return false;
     if (*answer == APPLIER_UNASKED)
         *answer = applied(b, e) ? APPLIER_YES : APPLIER_NO;
     return *answer == APPLIER_YES;

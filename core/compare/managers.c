@@ -8,6 +8,7 @@
  * To add a manager: its name in one of the tables. Names are as their programs send them; "*" at
  * the end stands for any rest.
  */
+#include "base/limits.h"
 #include "compare/inside.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -96,18 +97,30 @@ static tu_rc read_entry(tu_arena *a, const tu_value *v, tu_str our_manager, tu_m
                              error);
 }
 
+static bool is_ours(const tu_value *entry, tu_str our_manager) {
+    return our_manager.n && tu_str_eq(tu_value_get_string(entry, "manager"), our_manager) &&
+           tu_str_is(tu_value_get_string(entry, "operation"), "Apply") &&
+           tu_value_get_string(entry, "subresource").n == 0;
+}
+
 tu_rc tu_ownership_of(tu_arena *a, const tu_value *live, tu_str our_manager, tu_ownership *ret,
                       bool *ret_broken, tu_error **error) {
     const tu_value *list = tu_value_path(live, "metadata", "managedFields", NULL);
     tu_ownership o = {0};
     bool broken = list && list->type != TU_LIST && list->type != TU_NULL;
     size_t n = tu_value_is(list, TU_LIST) ? list->list.n : 0;
+    size_t most = n < TU_LIMIT_MANAGERS ? n : TU_LIMIT_MANAGERS;
     if (n) {
-        o.entries = tu_arena_zalloc(a, n * sizeof(*o.entries));
+        o.entries = tu_arena_zalloc(a, (most + 1) * sizeof(*o.entries));
         if (!o.entries)
             return tu_error_memory(error);
     }
     for (size_t i = 0; i < n; i++) {
+        /* Applies stand first, the oldest first; then what was written otherwise. */
+        if (n - i > most && (o.n > 0 || !is_ours(&list->list.items[i], our_manager))) {
+            broken = true;
+            continue;
+        }
         tu_rc rc = read_entry(a, &list->list.items[i], our_manager, &o.entries[o.n], NULL);
         if (rc == TU_EINTERNAL)
             return tu_error_memory(error);

@@ -56,7 +56,8 @@ typedef struct tu_ownership {
     tu_manager_entry *entries;
     size_t n;
 } tu_ownership;
-/* Reads metadata.managedFields of a live object. None there: n = 0. A broken entry is skipped and *ret_broken set. */
+/* Reads metadata.managedFields of a live object. None there: n = 0. *ret_broken: an entry can't be
+ * read and was skipped, or there are more than TU_LIMIT_MANAGERS and the oldest were. */
 tu_rc tu_ownership_of(tu_arena *a, const tu_value *live, tu_str our_manager, tu_ownership *ret,
                       bool *ret_broken, tu_error **error);
 /* Which class a manager's name belongs to (section 2, "Additions"). */

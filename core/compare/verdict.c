@@ -254,9 +254,9 @@ static tu_rc judge_present(tu_bench *b, tu_judgement *ret, tu_error **error) {
     tu_onset_without_hand(b);
     bool drifted = b->changes.n > 0;
     ret->verdict = drifted ? TU_VERDICT_DRIFTED : TU_VERDICT_IN_SYNC;
-    ret->confidence = b->in->predicted                ? TU_CONFIDENCE_CONFIRMED
-                      : !drifted && held && !doubtful ? TU_CONFIDENCE_PROVED
-                                                      : TU_CONFIDENCE_OBSERVED;
+    ret->confidence = b->in->predicted                           ? TU_CONFIDENCE_CONFIRMED
+                      : !drifted && held && !doubtful && !broken ? TU_CONFIDENCE_PROVED
+                                                                 : TU_CONFIDENCE_OBSERVED;
     ret->reason = give_reason(b, drifted, broken);
     ret->onset = drifted ? b->onset : (tu_str){0};
     bool failed = b->changes.failed || b->quiet.failed || b->doubts.failed;
