@@ -40,7 +40,8 @@ static bool confirm(void *arg, const tu_report *plan, size_t healable) {
                                                                           : h->cli->color,
                                    .width = h->cli->width,
                                    .now_ms = plan->finished_ms};
-    tu_buf_addf(&text, "would change %zu object%s:\n\n", healable, healable == 1 ? "" : "s");
+    tu_buf_addf(&text, "would change %zu object%s (- what is live, + what it would be):\n\n",
+                healable, healable == 1 ? "" : "s");
     for (size_t r = 0; r < plan->rule_count; r++)
         for (size_t i = 0; i < plan->rules[r].finding_count; i++)
             if (tu_finding_is_healable(plan->rules[r].findings[i], TU_ACTION_ALERT))

@@ -19,7 +19,10 @@ const tu_option tu_options[TU_OPTION_COUNT] = {
     [TU_OPTION_QUIET] = {"quiet", "q", NULL, NULL, "no progress and no notes", true},
     [TU_OPTION_VERBOSE] = {"verbose", "v", NULL, NULL, "tell more", true},
     [TU_OPTION_TO] = {"to", NULL, "TARGET", NULL, "kubernetes[:CONTEXT] or directory:PATH", false},
-    [TU_OPTION_ALL] = {"all", "a", NULL, NULL, "list objects in sync, too", false},
+    [TU_OPTION_ALL] =
+        {"all", "a", NULL, NULL,
+         "list everything: objects in sync, what is there without being drift, long reports whole",
+         false},
     [TU_OPTION_UNMANAGED] = {"unmanaged", "u", NULL, NULL,
                              "look for objects that stand in no manifest, too (rules say it "
                              "themselves: spec.scope)",
