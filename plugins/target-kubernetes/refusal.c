@@ -41,6 +41,7 @@ static const char *const sentence_policy = "a policy of the server refuses it",
 #define FIXED TU_EREFUSED, "immutable", sentence_fixed
 #define UNION TU_EREFUSED, "union", sentence_union
 #define DOWN TU_EUNAVAILABLE, "webhook-down", sentence_down
+#define WRONG TU_EINVALID, "invalid", "the server calls it invalid"
 #define SHAPE(code) TU_EINVALID, code, sentence_shape
 
 static const row rows[] = {
@@ -60,8 +61,8 @@ static const row rows[] = {
     {"failed quota", NULL, 403, false, TU_EREFUSED, "quota",
      "a quota of the namespace asks for more than the manifest says"},
     {"attempting to grant RBAC permissions", NULL, 403, false, TU_EDENIED, "denied",
-     "nobody may grant rights that he doesn't have: give them to this account too, or the verbs "
-     "escalate and bind"},
+     "an account can't grant rights that it doesn't have: give them to it, or the verbs escalate "
+     "and bind"},
     {NULL, NULL, 403, false, POLICY},
     /* --- what server-side apply says with 500, and others with 400 */
     {"duplicate entries for key", NULL, 0, false, SHAPE("duplicate-key")},
@@ -94,7 +95,7 @@ static const row rows[] = {
     {"cannot change", NULL, 422, true, FIXED},
     {"updates to ", NULL, 422, true, FIXED},
     {NULL, "FieldValueForbidden", 422, true, FIXED},
-    {NULL, NULL, 422, false, TU_EINVALID, "invalid", "the server calls it invalid"},
+    {NULL, NULL, 422, false, WRONG},
     {NULL, NULL, 413, false, TU_EREFUSED, "too-large", "it is too large for the server"},
     {"request is too large", NULL, 0, false, TU_EREFUSED, "too-large",
      "it is too large for the server"},
@@ -183,10 +184,39 @@ static const char *fits(const row *r, const kube_transfer *t, const kube_status 
     return !r->cause && (!r->words || strstr(s->message, r->words)) ? "" : NULL;
 }
 
+static const row *find_row(const kube_transfer *t, const kube_status *s) {
+    static const row own = {NULL, NULL, 422, false, WRONG};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const char *field = fits(&rows[i], t, s);
+        if (field)
+            return is_own_fault(t, &rows[i], field) ? &own : &rows[i];
+    }
+    return NULL;
+}
+
 /* ".spec.replicas: expected numeric (int or float)" out of the long sentence around it. */
 static const char *core_of(const char *message) {
     const char *json = strstr(message, "from json: "), *typed = strstr(message, "): ");
     return json ? json + 11 : typed && strstr(message, "typed patch object") ? typed + 3 : message;
+}
+
+/* 'Invalid value: VALUE: what is wrong', 'Forbidden: what is wrong', and a dump in further lines:
+ * what is wrong, without any value; its sort where nothing is left then ("Duplicate value"). */
+static void cause_words(const cJSON *cause, char *ret, size_t size) {
+    const char *message = kube_member_string(cause, "message"),
+               *reason = kube_member_string(cause, "reason");
+    char line[600];
+    size_t n = strcspn(message, "\n"), sort = strcspn(message, ":");
+    snprintf(line, sizeof(line), "%.*s", (int)(n < sizeof(line) ? n : sizeof(line) - 1), message);
+    const char *words = line;
+    bool has_value =
+        strcmp(reason, "FieldValueInvalid") == 0 || strcmp(reason, "FieldValueNotSupported") == 0;
+    if (strncmp(reason, "FieldValue", 10) == 0)
+        for (const char *p = line; (p = strstr(p, ": ")) && (words == line || has_value); p += 2)
+            words = p + 2;
+    kube_strip_values(words, ret, size);
+    if (!ret[strcspn(ret, "abcdefghijklmnopqrstuvwxyz")])
+        snprintf(ret, size, "%.*s", (int)(sort < size ? sort : size - 1), message);
 }
 
 /* The fields of the causes, and what is wrong with each: "spec.selector: field is immutable". */
@@ -195,16 +225,12 @@ void kube_status_causes(const kube_status *s, bool sealed, char *ret, size_t siz
     size_t out = 0;
     ret[0] = '\0';
     cJSON_ArrayForEach(cause, s->causes) {
-        const char *message = kube_member_string(cause, "message"), *last = message,
-                   *reason = kube_member_string(cause, "reason"),
-                   *field = kube_member_string(cause, "field");
-        char clean[300];
-        if (strncmp(reason, "FieldValue", 10) == 0) /* 'Invalid value: VALUE: what is wrong' */
-            for (const char *p = message; (p = strstr(p, ": ")); p += 2)
-                last = p + 2;
-        kube_strip_values(last, clean, sizeof(clean));
-        int n = snprintf(ret + out, size - out, "%s%s%s%s", out ? "; " : "", field,
-                         *field ? ": " : "", sealed ? reason : clean);
+        const char *field = kube_member_string(cause, "field");
+        bool named = *field && *field != '<' && *field != '['; /* "<nil>", "[]": the object */
+        char words[300];
+        cause_words(cause, words, sizeof(words));
+        int n = snprintf(ret + out, size - out, "%s%s%s%s", out ? "; " : "", named ? field : "",
+                         named ? ": " : "", sealed ? kube_member_string(cause, "reason") : words);
         if (n < 0 || (size_t)n >= size - out)
             break;
         out += (size_t)n;
@@ -217,19 +243,15 @@ static const char *shape_code(const char *words) {
 
 tu_rc kube_refusal(const kube_transfer *t, const kube_status *s, const char *what,
                    kube_error *error) {
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        const char *field = fits(&rows[i], t, s);
-        if (!field || is_own_fault(t, &rows[i], field))
-            continue;
-        char why[700] = "";
-        if (s->causes)
-            kube_status_causes(s, t->topic.sealed, why, sizeof(why));
-        if (!why[0] && (!t->topic.sealed || rows[i].sentence == sentence_shape))
-            kube_strip_values(core_of(s->message), why, sizeof(why));
-        return kube_error_set(error, rows[i].rc,
-                              rows[i].code ? rows[i].code : shape_code(s->message),
-                              "can't %s: %s%s%s%s", what, rows[i].sentence, why[0] ? " (" : "", why,
-                              why[0] ? ")" : "");
-    }
-    return TU_OK;
+    const row *r = find_row(t, s);
+    if (!r)
+        return TU_OK;
+    char why[700] = "";
+    if (s->causes)
+        kube_status_causes(s, t->topic.sealed, why, sizeof(why));
+    if (!why[0] && (!t->topic.sealed || r->sentence == sentence_shape))
+        kube_strip_values(core_of(s->message), why, sizeof(why));
+    return kube_error_set(error, r->rc, r->code ? r->code : shape_code(s->message),
+                          "can't %s: %s%s%s%s", what, r->sentence, why[0] ? " (" : "", why,
+                          why[0] ? ")" : "");
 }

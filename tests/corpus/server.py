@@ -64,11 +64,11 @@ class Server:
 
     # --- asking
 
-    def http(self, method, path, body=None, content="application/json", agent=None):
+    def http(self, method, path, body=None, content="application/json", agent=None, token="admin"):
         """(status, answer): the answer parsed where it is JSON. body: bytes, or what becomes JSON."""
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
-        headers = {"Authorization": "Bearer admin-token-of-this-test", "Accept": "application/json", "Content-Type": content,
+        headers = {"Authorization": "Bearer %s-token-of-this-test" % token, "Accept": "application/json", "Content-Type": content,
                    "User-Agent": agent or "corpus"}
         for attempt in (1, 2):
             try:
