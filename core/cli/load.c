@@ -83,6 +83,20 @@ static int load_place(const tu_cli *cli, bool heal, tu_loaded *ret) {
     return TU_EXIT_USAGE;
 }
 
+/* A word that is no rule, but a file or a folder here, was meant as one. */
+static int check_names(const tu_cli *cli, const tu_config *c) {
+    for (size_t i = 0; i < cli->argument_count; i++) {
+        const char *word = cli->arguments[i];
+        if (tu_config_rule(c, tu_str_c(word)) || access(word, F_OK) != 0)
+            continue;
+        tu_error *e = NULL;
+        tu_error_set(&e, TU_EINVALID, "there is no rule '%s'", word);
+        tu_error_hint(&e, "to compare the file or folder of that name, write ./%s", word);
+        return tu_cli_fail_with(cli, e);
+    }
+    return -1;
+}
+
 int tu_cli_load(const tu_cli *cli, bool heal, tu_loaded *ret) {
     *ret = (tu_loaded){0};
     if (means_place(cli))
@@ -101,6 +115,11 @@ int tu_cli_load(const tu_cli *cli, bool heal, tu_loaded *ret) {
         return tu_cli_fail_all(cli, &errors, TU_EXIT_USAGE);
     }
     tu_errors_done(&errors);
+    int code = check_names(cli, ret->config);
+    if (code >= 0) {
+        tu_loaded_done(ret);
+        return code;
+    }
     tu_cli_warn_all(cli, ret->config);
     ret->rules = cli->arguments;
     ret->rule_count = cli->argument_count;
