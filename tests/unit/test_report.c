@@ -595,6 +595,88 @@ static void a_value_of_megabytes_spoils_no_report(void **state) {
     free(text);
 }
 
+/* --- limits ----------------------------------------------------------------------------------- */
+
+static size_t count(const char *text, const char *what) {
+    size_t n = 0;
+    for (const char *p = text; (p = strstr(p, what)); p++)
+        n++;
+    return n;
+}
+
+static void write_many(size_t n, tu_report_options o, tu_buf *out) {
+    static tu_value desired = {.type = TU_INTEGER, .integer = 3},
+                    live = {.type = TU_INTEGER, .integer = 5};
+    tu_change change = {.path = TU_S("/spec/replicas"),
+                        .desired = &desired,
+                        .live = &live,
+                        .action = TU_ACTION_ALERT,
+                        .severity = TU_SEVERITY_CRITICAL};
+    tu_finding *all = tu_xcalloc(n, sizeof *all), **findings = tu_xcalloc(n, sizeof *findings);
+    char(*names)[16] = tu_xcalloc(n, sizeof *names);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(names[i], sizeof *names, "cart-%zu", i);
+        all[i] = (tu_finding){
+            .id = {TU_S("apps"), TU_S("v1"), TU_S("Deployment"), TU_S("shop"), tu_str_c(names[i])},
+            .verdict = TU_VERDICT_DRIFTED,
+            .severity = TU_SEVERITY_CRITICAL,
+            .action = TU_ACTION_ALERT,
+            .file = TU_S("a.yaml"),
+            .changes = &change,
+            .change_count = 1};
+        findings[i] = &all[i];
+    }
+    tu_rule_report rule = {.name = TU_S("shop"), .findings = findings, .finding_count = n};
+    tu_report r = {.rules = &rule, .rule_count = 1};
+    tu_report_write(&r, &o, out);
+    assert_int_equal(out->rc, TU_OK);
+    free(names);
+    free(findings);
+    free(all);
+}
+
+static const struct {
+    tu_report_options o;
+    size_t objects, most_bytes; /* 0: any */
+    const char *what;           /* at most so often: */
+    size_t most;
+    const char *said; /* of what is left out */
+} limits[] = {
+    {{.format = TU_REPORT_TEXT}, 600, 0, "cart-", 500, "and 100 more: --all lists them"},
+    {{.format = TU_REPORT_TEXT, .all = true}, 600, 0, "cart-", 600, ""},
+    {{.format = TU_REPORT_TEXT, .diff = true}, 600, 0, "replicas: 5", 200, "and 400 more"},
+    {{.format = TU_REPORT_MARKDOWN}, 2000, 65536, "<details>", 2000, "more objects are left out"},
+    {{.format = TU_REPORT_MARKDOWN_GITLAB},
+     9000,
+     1000000,
+     "<details>",
+     9000,
+     "more objects are left out"},
+    {{.format = TU_REPORT_MARKDOWN_SUMMARY},
+     9000,
+     1 << 20,
+     "<details>",
+     9000,
+     "more objects are left out"},
+    {{.format = TU_REPORT_GITHUB}, 10, 0, "::error ", 10, "10 objects: 10 drifted"},
+    {{.format = TU_REPORT_GITHUB}, 11, 0, "::error ", 10, "2 more objects"},
+    {{.format = TU_REPORT_SARIF}, 25010, 0, "\"ruleId\"", 25000, "10 more results are left out"},
+    {{.format = TU_REPORT_JUNIT}, 3000, 0, "<failure", 3000, "failures=\"3000\""},
+};
+
+static void long_reports_keep_to_limits_and_say_what_they_leave_out(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        tu_buf out = TU_BUF_INIT((size_t)1 << 30);
+        write_many(limits[i].objects, limits[i].o, &out);
+        size_t n = count(tu_buf_c(&out), limits[i].what);
+        bool fits = limits[i].most_bytes == 0 || out.n <= limits[i].most_bytes;
+        if (!fits || n > limits[i].most || n == 0 || !strstr(tu_buf_c(&out), limits[i].said))
+            fail_msg("case %zu: %zu bytes, %zu times %s", i, out.n, n, limits[i].what);
+        tu_buf_done(&out);
+    }
+}
+
 static void a_full_buffer_is_a_failure_that_shows(void **state) {
     (void)state;
     tu_report r = {0};
@@ -623,6 +705,7 @@ int main(void) {
         cmocka_unit_test(lines_are_aligned),
         cmocka_unit_test(a_difference_has_every_line_of_both_texts),
         cmocka_unit_test(texts_too_long_to_align_are_shown_as_replaced),
+        cmocka_unit_test(long_reports_keep_to_limits_and_say_what_they_leave_out),
         cmocka_unit_test(a_value_of_megabytes_spoils_no_report),
         cmocka_unit_test(a_full_buffer_is_a_failure_that_shows),
     };
