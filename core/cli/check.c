@@ -27,7 +27,8 @@ static int compare(tu_cli *cli, bool diff) {
         .rule_count = loaded.rule_count,
         .state = state,
         .baselines = baselines,
-        .full = tu_cli_has(cli, TU_OPTION_FULL),
+        /* what is quiet stands in no baseline */
+        .full = tu_cli_has(cli, TU_OPTION_FULL) || tu_cli_has(cli, TU_OPTION_ALL),
         .cancel = cli->cancel,
         .progress = tu_terminal_progress,
         .progress_arg = cli,
