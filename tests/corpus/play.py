@@ -236,7 +236,8 @@ class Player:
 
     def do_etcd(self, name, step):
         """Puts an object into etcd as it stands, as an older API server had stored it that still allowed it."""
-        for o in self.documents(name):
+        import yaml
+        for o in yaml.safe_load_all(self.fill(self.case.text(name))):  # kubectl would leave managedFields out
             r = self.server.resource(o["apiVersion"], o["kind"])
             group = o["apiVersion"].rpartition("/")[0]
             custom = group + "/" if "." in group and not group.endswith(".k8s.io") else ""
