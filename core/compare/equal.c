@@ -285,6 +285,13 @@ static bool is_resource_list(const tu_schema_type *t) {
     return tu_is_free_form(t) && t->values && t->values->semantic == TU_SEMANTIC_QUANTITY;
 }
 
+/* Does the value stand there because the target fills it in where nothing is said? */
+static bool is_filled_in(const tu_schema_type *t, tu_str name, const tu_value *live) {
+    const tu_value *value = tu_value_get_str(t->defaults, name);
+    return value && tu_typed_compare(tu_type_field(t, name, NULL), value, live, true) !=
+                        TU_DIFFERENT; /* a default may have defaults inside */
+}
+
 static tu_closeness compare_maps(const tu_schema_type *t, const tu_value *desired,
                                  const tu_value *live, bool verbatim) {
     tu_closeness result = TU_EQUAL;
@@ -296,6 +303,10 @@ static tu_closeness compare_maps(const tu_schema_type *t, const tu_value *desire
         const tu_schema_type *type = tu_type_field(t, m->key, &declared);
         const tu_value *other = tu_lookup_get(&in_live, m->key);
         found += other != NULL;
+        if (other && m->value.type == TU_NULL && is_filled_in(t, m->key, other)) {
+            result = worse(result, TU_WITHIN);
+            continue;
+        }
         bool strict = verbatim || (!declared && !other &&
                                    tu_is_free_form(t)); /* no server leaves out a label */
         result = worse(result, tu_typed_compare(type, &m->value, other, strict));
@@ -309,8 +320,9 @@ static tu_closeness compare_maps(const tu_schema_type *t, const tu_value *desire
         const tu_member *m = &live->map.members[i];
         if (m->value.type == TU_NULL || tu_lookup_get(&in_desired, m->key))
             continue;
-        bool of_server = is_declared(t, m->key) || is_resource_list(t);
-        result = of_server && !verbatim ? TU_WITHIN : TU_DIFFERENT;
+        bool of_server = verbatim ? is_filled_in(t, m->key, &m->value)
+                                  : is_declared(t, m->key) || is_resource_list(t);
+        result = of_server ? TU_WITHIN : TU_DIFFERENT;
     }
     tu_lookup_done(&in_desired);
     return result;

@@ -130,15 +130,27 @@ static bool is_there(const tu_value *v) {
     return v && v->type != TU_NULL;
 }
 
+/* Does the target keep what is empty here? Metadata, the object's own and that of templates inside,
+ * has one form for all kinds, which leaves it out. */
+static bool is_verbatim(const tu_bench *b, const tu_step *place) {
+    for (; b->kind->verbatim && place; place = place->up) {
+        if (place->kind == TU_STEP_FIELD && tu_str_is(place->name, "metadata"))
+            return false;
+    }
+    return b->kind->verbatim;
+}
+
 static void judge_leaf(tu_bench *b, spot at, const tu_step *place) {
+    bool verbatim = is_verbatim(b, place);
     if (b->in->predicted) {
         if (!tu_typed_equal(at.type, at.predicted, at.live))
             report_difference(b, place, at.desired, at.live);
-        else if (tu_typed_compare(at.type, at.desired, at.live, b->kind->verbatim) == TU_DIFFERENT)
+        else if (at.desired->type != TU_NULL &&
+                 tu_typed_compare(at.type, at.desired, at.live, verbatim) == TU_DIFFERENT)
             report_rewritten(b, place, at.desired, at.live);
         return;
     }
-    bool strict = b->kind->verbatim || (at.chosen && !is_there(at.live));
+    bool strict = verbatim || (at.chosen && !is_there(at.live));
     switch (tu_typed_compare(at.type, at.desired, at.live, strict)) {
     case TU_EQUAL:
         return;
@@ -150,14 +162,21 @@ static void judge_leaf(tu_bench *b, spot at, const tu_step *place) {
     }
 }
 
-/* null clears atomics, asks for a scalar's default, and does nothing to what is granular. */
+/* null clears atomics, asks for a scalar's default, and does nothing to what is granular and holds
+ * something. An empty one that stands where null is wanted differs for a target that keeps both. */
 static void judge_null(tu_bench *b, spot at, const tu_step *place) {
     if (at.type->no_null && !b->in->predicted)
         note_doubt(b, place, at.desired, at.live);
     if (!is_there(at.live) && !is_there(at.predicted))
         return;
-    if (tu_is_granular(at.type, at.live))
+    if (tu_is_granular(at.type, at.live)) {
+        bool kept = is_verbatim(b, place) && is_there(at.live) && tu_value_count(at.live) == 0;
+        if (kept && b->in->predicted)
+            judge_leaf(b, at, place);
+        else if (kept)
+            note_doubt(b, place, at.desired, at.live);
         return;
+    }
     if (b->in->predicted)
         judge_leaf(b, at, place);
     else if (tu_is_scalar(at.live))
@@ -170,7 +189,7 @@ static void judge_null(tu_bench *b, spot at, const tu_step *place) {
 static void judge_absent(tu_bench *b, spot at, const tu_step *place) {
     if (b->in->predicted && !is_there(at.predicted))
         return;
-    if (!b->in->predicted && !at.chosen && !b->kind->verbatim && tu_is_zero(at.desired))
+    if (!b->in->predicted && !at.chosen && !is_verbatim(b, place) && tu_is_zero(at.desired))
         doubt(b, place, at.desired, NULL);
     else
         report_difference(b, place, at.desired, NULL);

@@ -420,6 +420,21 @@ static const cJSON *find_kind(const cJSON *schemas, const kube_resource *r) {
     return NULL;
 }
 
+/* Does the component come from a CustomResourceDefinition? Those are called by the group read
+ * backwards; what other API servers add has the names of its Go packages. */
+static bool is_defined(const char *component, const kube_resource *r) {
+    KUBE_TEXT name = {0};
+    for (const char *end = r->group + strlen(r->group); end > r->group;) {
+        const char *begin = end;
+        while (begin > r->group && begin[-1] != '.')
+            begin--;
+        kube_text_print(&name, "%.*s.", (int)(end - begin), begin);
+        end = begin > r->group ? begin - 1 : begin;
+    }
+    kube_text_print(&name, "%s.%s", r->version, r->kind);
+    return !name.failed && strcmp(name.p, component) == 0;
+}
+
 bool kube_compile(const cJSON *document, const kube_resource *r, kube_text *ret) {
     compiler c = {.schemas = member(member(document, "components"), "schemas")};
     const cJSON *root = find_kind(c.schemas, r);
@@ -437,6 +452,8 @@ bool kube_compile(const cJSON *document, const kube_resource *r, kube_text *ret)
                  : "\"sensitive\":[\"" LAST_APPLIED "\"],");
     if (is_builtin(root->string))
         kube_tables_write(r, ret);
+    else if (is_defined(root->string, r))
+        kube_text_string(ret, "\"verbatim\":true,"); /* stored as it was written */
     write_ignored(&c, root, root->string, ret);
     kube_text_string(ret, ",\"types\":[");
     for (size_t i = 0; i < c.n; i++) {

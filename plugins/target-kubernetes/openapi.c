@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KUBE_COMPILE_VERSION 6
+#define KUBE_COMPILE_VERSION 7
 #define PUBLISH_WAIT_MS 5000 /* a new CRD is served before its schema is published */
 #define PUBLISH_POLL_MS 100
 #define UNTYPED                                                                                    \
