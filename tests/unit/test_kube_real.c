@@ -336,11 +336,12 @@ static void a_custom_resource_is_described_by_its_own_schema(void **state) {
     static const struct {
         const char *path, *text;
     } cases[] = {
-        {"spec/size", "{\"type\":\"integer\"}"},
-        {"spec/port", "{\"type\":\"string\",\"semantic\":\"int-or-string\"}"},
-        {"spec/when", "{\"type\":\"string\"}"}, /* the server keeps the text of times and bytes in
+        {"spec/size", "{\"type\":\"integer\",\"null\":false}"},
+        {"spec/port", "{\"type\":\"string\",\"semantic\":\"int-or-string\",\"null\":false}"},
+        {"spec/when",
+         "{\"type\":\"string\",\"null\":false}"}, /* the server keeps the text of times and bytes in
                                                    custom resources */
-        {"spec/blob", "{\"type\":\"string\"}"},
+        {"spec/blob", "{\"type\":\"string\",\"null\":false}"},
     };
     login l;
     login_open(&l, "auditor");
@@ -465,8 +466,7 @@ static void what_the_server_refuses_has_its_class(void **state) {
     OK(apply(&l, CONFIGMAP("owned", "\"a\":\"2\""), "{\"manager\":\"trueup\",\"force\":true}"));
     login_close(&l);
     login_open(&l, "auditor");
-    FAILS(apply(&l, CONFIGMAP("owned", "\"a\":\"3\""), "{\"dryRun\":true}"), TU_EDENIED,
-          "denied");
+    FAILS(apply(&l, CONFIGMAP("owned", "\"a\":\"3\""), "{\"dryRun\":true}"), TU_EDENIED, "denied");
     assert_non_null(strstr(
         l.call.message, "auditor is not allowed to patch configmaps owned in namespace default"));
     login_close(&l);
