@@ -25,6 +25,7 @@ typedef struct hunk {
     void *arg;
     size_t max, indent; /* of lines that come from tu_diff_lines() */
     size_t shown;       /* lines that differ */
+    bool pictures;      /* one of them has a picture of what can't be seen */
 } hunk;
 
 /* A line that is longer than anybody reads says how much more there is. */
@@ -171,7 +172,11 @@ static void emit_whole(hunk *h, char mark, tu_str step, const tu_value *v) {
 
 static void pass_on(void *arg, char mark, tu_str text) {
     hunk *h = arg;
-    h->shown += mark == '-' || mark == '+';
+    static const char *const pictures[] = {"→", "·", "␍"};
+    bool differs = mark == '-' || mark == '+';
+    h->shown += differs;
+    for (size_t i = 0; i < sizeof pictures / sizeof *pictures && differs; i++)
+        h->pictures |= memmem(text.p, text.n, pictures[i], strlen(pictures[i])) != NULL;
     put(h, mark, text);
 }
 
@@ -278,6 +283,8 @@ static void emit_texts(hunk *h, tu_str step, tu_str live, tu_str desired) {
                 tu_buf_add_c(&texts[i], "\\ no newline at the end\n");
         }
         emit_lines(h, tu_buf_str(&texts[0]), tu_buf_str(&texts[1]));
+        if (h->pictures)
+            remark(h, "(→ is a tab, · a blank at the end, ␍ a carriage return)");
     }
     for (size_t i = 0; i < 2; i++)
         tu_buf_done(&texts[i]);

@@ -30,7 +30,6 @@ static const struct {
 typedef struct lines {
     tu_printer *p;
     size_t shown, left_out;
-    bool marked; /* a text with pictures for what can't be seen */
 } lines;
 
 static void write_line(void *arg, char mark, tu_str text) {
