@@ -33,7 +33,7 @@ static void began_with(tu_bench *b, const tu_manager_entry *e) {
     tu_manager_class class = e->owner.class_;
     if (class == TU_MANAGER_OURS || class == TU_MANAGER_LEGACY)
         return;
-    bool replaced = b->in->known_uid.n && !tu_str_eq(b->in->known_uid, b->uid);
+    bool replaced = b->in->replaced || (b->in->known_uid.n && !tu_str_eq(b->in->known_uid, b->uid));
     if (b->ours || replaced || !tu_wrote_whole(b, e))
         began(b, e->owner.time);
 }

@@ -79,6 +79,7 @@ typedef struct tu_judge_input {
     const tu_value *predicted; /* what a dry run answered, sealed; NULL: none was made */
     tu_str our_manager;        /* our field manager's name, "trueup" */
     tu_str known_uid; /* of the object when it was judged last; empty: never, or not remembered */
+    bool replaced;    /* the same, for whoever remembers no more than that it has another uid */
     bool completed;   /* when it was seen last, tu_judgement.finished was set */
     bool everything;  /* list what nobody owns too: walks all of live */
 } tu_judge_input;

@@ -156,6 +156,8 @@ static tu_str reason_of_object(tu_bench *b) {
     tu_tracking t;
     if (b->changes.n >= TU_LIMIT_CHANGES)
         return TU_S("many-changes: only the first 1000 are listed");
+    if (b->in->replaced)
+        return TU_S("replaced: it was deleted and made anew since it was judged last");
     if (known.n && b->uid.n && !tu_str_eq(known, b->uid))
         return print_reason(b,
                             "replaced: another object has its name since it was judged last (uid "

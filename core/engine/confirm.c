@@ -97,6 +97,15 @@ static tu_rc refused(tu_arena *a, tu_rc rc, const tu_error *why, tu_finding *f, 
     return give_reason(a, switched ? "union" : code_of(why), "", why, f, error);
 }
 
+/* That it is another object than before was known to the index; a dry run knows nothing of that. */
+static void keep_replaced(const tu_finding *before, tu_finding *f) {
+    if (!tu_str_starts(before->reason, "replaced"))
+        return;
+    f->reason = before->reason;
+    if (f->onset.n == 0 && f->change_count)
+        f->onset = before->onset;
+}
+
 /* What a dry run said: *ret_asked when it answered or refused, *ret_predicted when it answered. */
 static tu_rc ask(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
                  const tu_prepared *desired, const tu_value *live, const tu_call_options *o,
@@ -106,8 +115,13 @@ static tu_rc ask(tu_arena *a, const tu_rule *rule, tu_plugin_use *target,
     tu_rc rc = tu_heal_predict(a, target, desired, live, o, &predicted, &why);
     *ret_predicted = rc == TU_OK;
     *ret_refused = rc == TU_EINVALID || rc == TU_EREFUSED;
-    if (*ret_predicted)
-        return tu_view_see(a, rule, desired, live, predicted, NULL, 0, s, error);
+    if (*ret_predicted) {
+        const tu_finding before = s->finding;
+        rc = tu_view_see(a, rule, desired, live, predicted, NULL, 0, s, error);
+        if (rc == TU_OK)
+            keep_replaced(&before, &s->finding);
+        return rc;
+    }
     if (*ret_refused)
         return refused(a, rc, why, &s->finding, error);
     if (rc == TU_ECANCELLED)

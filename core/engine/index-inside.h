@@ -12,10 +12,11 @@
 #define INDEX_VERDICT 0
 #define INDEX_CONFIDENCE 1
 #define INDEX_MARKS 2
-#define INDEX_CHANGES 1u /* tu_known.changes */
-#define INDEX_RULED 2u   /* tu_known.ruled */
-#define INDEX_UNTOLD 4u  /* tu_known.first */
-#define INDEX_WANTED 8u  /* a read of it waits */
+#define INDEX_CHANGES 1u   /* tu_known.changes */
+#define INDEX_RULED 2u     /* tu_known.ruled */
+#define INDEX_UNTOLD 4u    /* tu_known.first */
+#define INDEX_WANTED 8u    /* a read of it waits */
+#define INDEX_FINISHED 16u /* tu_judgement.finished, when it was seen last; outlives the baseline */
 
 /* How the target describes a kind, and whether the generation of its objects is known to move. */
 typedef struct tu_index_kind {

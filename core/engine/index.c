@@ -195,7 +195,7 @@ uint32_t tu_index_put(tu_index *x, size_t object, const tu_baseline *now, const 
                         why == TU_LOOK_REPLACED;
         learn(x, object, now);
         bool clean = index_is_clean(b);
-        uint8_t marks = b->room[INDEX_MARKS] & INDEX_WANTED;
+        uint8_t marks = b->room[INDEX_MARKS] & (INDEX_WANTED | INDEX_FINISHED);
         *b = *now;
         b->room[INDEX_VERDICT] = (uint8_t)known->verdict;
         b->room[INDEX_CONFIDENCE] = (uint8_t)known->confidence;
@@ -245,6 +245,23 @@ bool tu_index_is_past(tu_index *x, size_t object, const tu_baseline *now) {
                 (is_newer(b, now) || (b->uid[0] == now->uid[0] && b->version == now->version));
     pthread_mutex_unlock(&x->lock);
     return past;
+}
+
+/* A forgotten baseline is not valid any more, but its uid stands there still. */
+void tu_index_tell(tu_index *x, size_t object, tu_str uid, bool *ret_replaced,
+                   bool *ret_completed) {
+    pthread_mutex_lock(&x->lock);
+    const tu_baseline *b = &x->baselines[object];
+    *ret_replaced = uid.n && b->uid[0] && b->uid[0] != tu_hash64_seed(uid, x->seed);
+    *ret_completed = uid.n == 0 && (b->room[INDEX_MARKS] & INDEX_FINISHED);
+    pthread_mutex_unlock(&x->lock);
+}
+
+void tu_index_note_finished(tu_index *x, size_t object, bool finished) {
+    pthread_mutex_lock(&x->lock);
+    uint8_t *marks = &x->baselines[object].room[INDEX_MARKS];
+    *marks = (uint8_t)(finished ? *marks | INDEX_FINISHED : *marks & ~INDEX_FINISHED);
+    pthread_mutex_unlock(&x->lock);
 }
 
 bool tu_index_want(tu_index *x, size_t object) {

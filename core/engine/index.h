@@ -64,6 +64,11 @@ void tu_index_hands(tu_index *x, size_t object, const tu_value *live, tu_buf *re
 /* Is what is known at least as new as this version? */
 bool tu_index_is_past(tu_index *x, size_t object, const tu_baseline *now);
 
+/* What only memory can tell the judge. uid: of the live object; empty: it is gone. *ret_replaced: the
+ * one that was known has another. *ret_completed: it had finished when it was seen last. */
+void tu_index_tell(tu_index *x, size_t object, tu_str uid, bool *ret_replaced, bool *ret_completed);
+void tu_index_note_finished(tu_index *x, size_t object, bool finished);
+
 /* Reading single objects: want() is false when a read is waiting already, begin() says that it isn't
  * any more and what the last serial is. */
 bool tu_index_want(tu_index *x, size_t object);

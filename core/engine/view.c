@@ -28,14 +28,19 @@ static void recall(tu_index *x, size_t object, const tu_rule *rule, tu_judgement
 tu_rc tu_view_see(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
                   const tu_value *live, const tu_value *predicted, tu_index *x, size_t object,
                   tu_sight *ret, tu_error **error) {
-    const tu_judge_input in = {.desired = desired,
-                               .live = live,
-                               .predicted = predicted,
-                               .our_manager = TU_S(TU_FIELD_MANAGER)};
+    tu_judge_input in = {.desired = desired,
+                         .live = live,
+                         .predicted = predicted,
+                         .our_manager = TU_S(TU_FIELD_MANAGER)};
     tu_judgement j = {0};
+    tu_str uid = tu_value_string(tu_value_path(live, "metadata", "uid", NULL));
+    if (x)
+        tu_index_tell(x, object, uid, &in.replaced, &in.completed);
     tu_rc rc = tu_judge(a, &in, &j, error);
     if (rc != TU_OK)
         return rc;
+    if (x && live)
+        tu_index_note_finished(x, object, j.finished);
     if (!predicted)
         recall(x, object, rule, &j);
     ret->judged = j;

@@ -70,6 +70,10 @@ static const row rows[] = {
     {"field not declared in schema", NULL, 0, false, TU_EUNSUPPORTED, "schema-migration",
      "the object is recorded in a version of its kind that lacks one of its fields: rewrite "
      "apiVersion in its metadata.managedFields"},
+    {"associative list without keys", NULL, 0, false, TU_EINVALID, "bad-definition",
+     "the kind's definition calls a list of maps a set, which server-side apply never takes: give "
+     "the "
+     "list x-kubernetes-list-type map with keys, or atomic"},
     {"illegal base64", NULL, 0, false, SHAPE("bad-base64")},
     {"from json: ", NULL, 0, false, SHAPE("wrong-type")},
     {"unable to convert unstructured object", NULL, 0, false, SHAPE("wrong-type")},
