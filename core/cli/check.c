@@ -2,6 +2,7 @@
  * cli/check.c: `trueup check` and `trueup diff`: one pass, one report, an exit code. Never writes.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "cli/cli.h"
@@ -51,6 +52,10 @@ static int compare(tu_cli *cli, bool diff) {
         };
         tu_errors_done(&errors);
         code = tu_output_write(cli, &loaded, report, how, tu_report_exit_code(report));
+        if (code == TU_EXIT_DRIFT && !diff && !tu_output_is_document(cli) &&
+            tu_terminal_can_rewrite(STDERR_FILENO)) /* somebody looks */
+            tu_cli_note(cli,
+                        "`trueup diff` shows each change in full, `trueup explain OBJECT` why");
     }
     tu_report_free(report);
     tu_loaded_done(&loaded);

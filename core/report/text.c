@@ -416,7 +416,7 @@ static void write_objects(tu_printer *p, const tu_rule_report *r) {
 
 static void write_parts(tu_printer *p, const char *what, const tu_coverage_part *parts, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        if (!p->o->all && parts[i].unmanaged == 0)
+        if (!p->o->all && (parts[i].unmanaged == 0 || n == 1)) /* one alone is the whole */
             continue;
         tu_print(p, "      ");
         size_t at = p->line.n;
