@@ -178,10 +178,14 @@ static tu_rc verify_once(tu_arena *a, const tu_rule *rule, tu_plugin_use *target
     bool wanted = *ret_live && rule->confirm && (s->suspect || (slot && slot->whole)) &&
                   s->finding.verdict != TU_VERDICT_TERMINATING;
     if (rc == TU_OK && wanted) {
-        const tu_judgement doubted = s->judged;
+        const tu_sight before = *s;
         rc = ask(a, rule, target, desired, *ret_live, o, s, &predicted, &refusal, error);
-        if (rc == TU_OK && predicted)
-            remember(slot, &doubted, s);
+        if (rc == TU_OK && predicted) {
+            remember(slot, &before.judged, s);
+        } else if (rc == TU_OK && !before.suspect) { /* nothing was doubted: that stands */
+            *s = before;
+            wanted = refusal = false;
+        }
     }
     if (x)
         tu_index_note_read(x, wanted);

@@ -102,7 +102,7 @@ struct rule_state {
     condition problem;
     bool loading, load_again;
     uv_timer_t pass_timer;
-    int64_t expiry_seen_ms; /* wall; entries that expired before it have been told */
+    int64_t expiry_seen_ms;                /* wall; entries that expired before it have been told */
     unsigned looks;                        /* passes brought forward since the last set */
     int64_t period_start_ms, period_heals; /* the limit of spec.heal.limit */
 };

@@ -22,7 +22,7 @@ typedef struct list_job {
     target_state *t;
     tu_view *view;
     listing_kind kind;
-    bool sweep;
+    bool sweep, lost;
     tu_error *error;
     tu_rc rc;
 } list_job;
@@ -54,11 +54,17 @@ static void list_work(tu_job *job) {
     char *selector = tu_view_ask(j->view, (tu_view_wish){.list_metadata = metadata});
     j->rc = tu_call_list(j->t->plugin, tu_str_c(selector), &call, &j->error);
     free(selector);
+    j->lost = o.lost;
     target_observing_done(&o);
 }
 
 static void list_done(tu_job *job) {
     list_job *j = (list_job *)job;
+    service *s = j->t->s;
+    /* Reads were left to it: they are made up for sooner than at the next pass. */
+    for (size_t i = 0; j->sweep && (j->lost || j->rc != TU_OK) && i < s->rule_count; i++)
+        if (!service_is_stopping(s) && s->rules[i].target == j->t && s->rules[i].set)
+            target_look_later(&s->rules[i]);
     if (!service_is_stopping(j->t->s) && j->rc != TU_OK && j->rc != TU_ECANCELLED)
         condition_set(j->t->s, &j->t->problem, "target", j->t->use->name.p,
                       tu_error_text(j->error));

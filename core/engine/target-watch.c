@@ -245,6 +245,7 @@ static tu_rc on_current(void *arg, size_t scope) {
 static tu_rc on_lost(void *arg, size_t scope, tu_rc why, tu_str code, tu_str message) {
     (void)code;
     observing *o = arg;
+    o->lost = true;
     const tu_scope *s = &o->view->scopes[scope];
     bool denied = why == TU_EDENIED && s->namespaced && s->namespace_.n == 0;
     return post_scope(o, scope, false, true, denied, message);

@@ -84,8 +84,9 @@ void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old, tu_
     tu_view *view = target_build_view(t);
     if (t->view && tu_str_eq(view->selector, t->view->selector)) {
         target_put_view(t, view);
-        if (n > TU_READ_SINGLY)
-            target_pass_now(r, LISTING_FULL);
+        bool known = r->index && tu_reading_pays(tu_index_unknown(r->index), r->set->n);
+        if (n > TU_READ_SINGLY) /* known: an earlier run left what metadata can prove */
+            target_pass_now(r, known ? LISTING_METADATA : LISTING_FULL);
         else if (left && r->rule->unmanaged)
             target_pass_now(r, LISTING_METADATA);
         for (size_t i = 0; n <= TU_READ_SINGLY && i < n; i++)

@@ -47,6 +47,7 @@ typedef struct observing {
     tu_observer observer;
     rule_state **rules;      /* beside the view's rules */
     const tu_cancel *cancel; /* the watch's; NULL for a listing on the worker */
+    bool lost;               /* of some scope not everything was told */
 } observing;
 void target_observing_init(observing *o, target_state *t, tu_view *view);
 void target_observing_done(observing *o);

@@ -12,6 +12,8 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/confirm.h"
+#include "engine/target.h"
 #include "engine/view.h"
 #include "value/json.h"
 
@@ -405,6 +407,109 @@ static void a_memo_outlives_judgements_but_not_its_environment(void **state) {
     test_desired_done(&t);
 }
 
+/* --- with dry runs ----------------------------------------------------------------------------- */
+
+#define LIVE(version, colour)                                                                      \
+    "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"," META(                                         \
+        "a", "u", version, "") ",\"data\":{\"colour\":\"" colour "\"}}"
+
+static size_t dry_runs(const test_desired *t) {
+    char *calls = test_desired_read(t, "calls");
+    size_t n = 0;
+    for (const char *p = calls; p && (p = strstr(p, "\"dryRun\":true")); p++)
+        n++;
+    free(calls);
+    return n;
+}
+
+static tu_finding verify(const test_desired *t, tu_slot *slot, tu_arena *a) {
+    tu_finding f = {0};
+    const tu_value *live = NULL;
+    const tu_call_options call = {0};
+    tu_prepared p;
+    assert_int_equal(tu_desired_open(t->set, slot->object, a, &p, NULL), TU_OK);
+    assert_int_equal(
+        tu_verify(a, &t->config->rules[0], t->target, &p, &call, slot, &live, &f, NULL), TU_OK);
+    return f;
+}
+
+static void what_a_dry_run_explained_needs_no_other(void **state) {
+    (void)state;
+    test_desired t = test_desired_new(true);
+    test_desired_write(&t, "m/a.yaml",
+                       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\n"
+                       "data: {colour: blue}\n");
+    test_desired_load(&t);
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    tu_slot slot = {.index = tu_index_new(t.set)};
+    test_desired_write(&t, "live.json", LIVE("10", "cyan")); /* admission makes cyan of blue */
+    test_desired_write(&t, "after.json", LIVE("10", "cyan"));
+    tu_finding f = verify(&t, &slot, &a);
+    assert_int_equal(f.verdict, TU_VERDICT_IN_SYNC);
+    assert_int_equal(f.confidence, TU_CONFIDENCE_CONFIRMED);
+    assert_int_equal(dry_runs(&t), 1);
+    test_desired_write(&t, "live.json", LIVE("11", "cyan"));
+    f = verify(&t, &slot, &a);
+    assert_int_equal(f.verdict, TU_VERDICT_IN_SYNC);
+    assert_int_equal(f.confidence, TU_CONFIDENCE_CONFIRMED);
+    assert_int_equal(dry_runs(&t), 1);
+    slot.whole = true; /* the scrub asks, even so */
+    verify(&t, &slot, &a);
+    assert_int_equal(dry_runs(&t), 2);
+    slot.whole = false;
+    test_desired_write(&t, "live.json", LIVE("12", "red")); /* another value is another matter */
+    f = verify(&t, &slot, &a);
+    assert_int_equal(f.verdict, TU_VERDICT_DRIFTED);
+    assert_int_equal(dry_runs(&t), 3);
+    tu_index_unref(slot.index);
+    tu_arena_done(&a);
+    test_desired_done(&t);
+}
+
+static void a_target_that_refuses_now_is_asked_again_next_time(void **state) {
+    (void)state;
+    test_desired t = test_desired_new(true);
+    test_desired_write(&t, "m/a.yaml",
+                       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: shop}\n"
+                       "data: {colour: blue}\n");
+    test_desired_load(&t);
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    tu_slot slot = {.index = tu_index_new(t.set)};
+    test_desired_write(&t, "live.json", LIVE("10", "red"));
+    test_desired_write(&t, "fail", "-12 1"); /* refused */
+    tu_finding f = verify(&t, &slot, &a);
+    assert_int_equal(f.verdict, TU_VERDICT_BLOCKED);
+    assert_int_equal(tu_index_count(slot.index).baselines, 0);
+    f = verify(&t, &slot, &a);
+    assert_int_equal(f.verdict, TU_VERDICT_DRIFTED);
+    assert_int_equal(tu_index_count(slot.index).baselines, 1);
+    test_desired_write(&t, "live.json", LIVE("11", "blue"));
+    test_desired_write(&t, "fail", "-12 1");
+    slot.whole = true; /* nothing was doubted, so a refusal of what is there already says nothing */
+    f = verify(&t, &slot, &a);
+    assert_int_equal(f.verdict, TU_VERDICT_IN_SYNC);
+    tu_index_unref(slot.index);
+    tu_arena_done(&a);
+    test_desired_done(&t);
+}
+
+/* --- the scrub --------------------------------------------------------------------------------- */
+
+static void a_day_reads_a_thirtieth(void **state) {
+    (void)state;
+    const int64_t day = 24LL * 3600 * 1000;
+    assert_int_equal(scrub_share(3000, day, UINT32_MAX), 100);
+    assert_int_equal(scrub_share(10, day / 144, UINT32_MAX), 0);
+    assert_int_equal(scrub_share(10, day / 144, 0), 1); /* by chance */
+    assert_int_equal(scrub_share(0, day, 0), 0);
+    size_t sum = 0;
+    for (uint32_t i = 0; i < 144; i++) /* chances that are spread evenly */
+        sum += scrub_share(1000, day / 144, i * (UINT32_MAX / 144));
+    assert_in_range(sum, 32, 35);
+}
+
 int main(void) {
     tu_log_setup(TU_LOG_TEXT, TU_LOG_ERROR, false); /* a file that is ignored is said so */
     const struct CMUnitTest tests[] = {
@@ -417,6 +522,9 @@ int main(void) {
         cmocka_unit_test(a_read_that_was_overtaken_is_not_kept),
         cmocka_unit_test(the_newer_of_two_judgements_is_taken_whichever_comes_first),
         cmocka_unit_test(a_read_waits_once),
+        cmocka_unit_test(what_a_dry_run_explained_needs_no_other),
+        cmocka_unit_test(a_target_that_refuses_now_is_asked_again_next_time),
+        cmocka_unit_test(a_day_reads_a_thirtieth),
         cmocka_unit_test(a_memo_outlives_judgements_but_not_its_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
