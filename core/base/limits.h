@@ -16,7 +16,7 @@
 #define TU_LIMIT_YAML_ALIAS_NODES 100000u          /* values that aliases may add to one document */
 #define TU_LIMIT_YAML_ANCHORS 10000u                /* anchors in one YAML document */
 #define TU_LIMIT_DOCUMENTS 10000u                  /* documents in one file */
-#define TU_LIMIT_AHEAD_BYTES (32u * TU_MIB)         /* objects that a listing may be ahead of who judges them */
+#define TU_LIMIT_AHEAD_BYTES (8u * TU_MIB)          /* objects that a listing may be ahead of who judges them */
 #define TU_LIMIT_OBJECT_ARENA (256u * TU_MIB)      /* memory for parsing and judging one object */
 #define TU_LIMIT_CONFIG_BYTES (4u * TU_MIB)        /* one configuration file */
 #define TU_LIMIT_CONFIG_FILES 1000u                /* files in a configuration folder */
