@@ -13,6 +13,8 @@
 #include "value/json.h"
 #include "value/yaml.h"
 
+#define CASES_OF_A_SOURCE 20
+
 tu_value *corpus_read(corpus *c, const char *path) {
     _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     _cleanup_(tu_error_freep) tu_error *error = NULL;
@@ -82,6 +84,7 @@ static void read_case(corpus *c, const char *name) {
     corpus_case *k = &c->cases[c->n++];
     char path[1024];
     k->name = tu_arena_printf(&c->arena, "%s", name);
+    k->group = tu_arena_printf(&c->arena, "%zu", (c->n - 1) / CASES_OF_A_SOURCE);
     k->folder = tu_arena_printf(&c->arena, "%s/%s", c->root, name);
     snprintf(path, sizeof path, "%s/case.yaml", k->folder);
     k->said = corpus_read(c, path);
@@ -102,13 +105,13 @@ static void read_case(corpus *c, const char *name) {
 static bool link_desired(const corpus *c, const corpus_case *k) {
     char path[1024], target[1024];
     tu_str desired = tu_value_get_string(k->said, "desired");
-    snprintf(path, sizeof path, "%s/desired/%s", c->scratch, k->name);
+    snprintf(path, sizeof path, "%s/desired/%s/%s", c->scratch, k->group, k->name);
     if (tu_mkdirs(path, 0755, NULL) != TU_OK)
         return false;
     snprintf(target, sizeof target, "%s/%.*s", k->folder,
              TU_P(desired.n ? desired : TU_S("desired.yaml")));
     _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
-    snprintf(path, sizeof path, "%s/desired/%s/desired.yaml", c->scratch, k->name);
+    snprintf(path, sizeof path, "%s/desired/%s/%s/desired.yaml", c->scratch, k->group, k->name);
     if (tu_file_read(target, TU_LIMIT_DOCUMENT_BYTES, &text, NULL) == TU_OK &&
         tu_file_write(path, tu_buf_str(&text), 0644, NULL) == TU_OK)
         return true;
@@ -123,14 +126,15 @@ static void add_source(tu_buf *b, const corpus *c, const char *name, const char 
                 name, c->scratch, folder);
 }
 
-/* The service has one source for all rules, and watches it; the judge, which loads case by case, one
- * for each, so that no case reads the others' files. */
+/* The service watches its sources, so it has one for some cases together; the judge, which loads case
+ * by case, one for each, so that no case reads the others' files. */
 static void add_rule(tu_buf *b, const corpus *c, const corpus_case *k, bool shared) {
     const tu_value *rule = tu_value_get(k->said, "rule");
-    char source[300];
-    snprintf(source, sizeof source, shared ? "desired" : "case-%s", k->name);
+    char source[300], folder[300];
+    snprintf(source, sizeof source, "desired-%s", shared ? k->group : k->name);
+    snprintf(folder, sizeof folder, "%s/%s", k->group, k->name);
     if (!shared)
-        add_source(b, c, source, k->name);
+        add_source(b, c, source, folder);
     tu_buf_addf(b,
                 "---\napiVersion: trueup.dev/v1\nkind: Target\nmetadata: {name: case-%s}\nspec: "
                 "{plugin: corpus, config: {case: %s, stage: %s/stage}}\n",
@@ -155,11 +159,14 @@ static const char *write_config(corpus *c, const char *name, bool shared) {
                 "apiVersion: trueup.dev/v1\nkind: Plugin\nmetadata: {name: corpus}\nspec: {path: "
                 "%s/tests/plugin/corpus-target.so}\n",
                 build ? build : "build/dev");
-    if (shared)
-        add_source(&b, c, "desired", "");
-    for (size_t i = 0; i < c->n; i++)
+    for (size_t i = 0; i < c->n; i++) {
+        char source[64];
+        snprintf(source, sizeof source, "desired-%s", c->cases[i].group);
+        if (shared && i % CASES_OF_A_SOURCE == 0)
+            add_source(&b, c, source, c->cases[i].group);
         if (corpus_has_run(&c->cases[i]))
             add_rule(&b, c, &c->cases[i], shared);
+    }
     const char *path = tu_arena_printf(&c->arena, "%s/%s", c->scratch, name);
     return tu_file_write(path, tu_buf_str(&b), 0644, NULL) == TU_OK ? path : NULL;
 }

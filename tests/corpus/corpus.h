@@ -17,8 +17,9 @@
 
 typedef struct corpus_case {
     const char *name, *folder;
-    tu_value *said; /* case.yaml */
-    tu_value *live; /* live.json; NULL: the object is gone */
+    const char *group; /* of the cases whose manifests are one source of the service */
+    tu_value *said;    /* case.yaml */
+    tu_value *live;    /* live.json; NULL: the object is gone */
     bool unrecordable, recorded, marked;
     bool excused; /* known to fail in the engine: not waited for */
 } corpus_case;

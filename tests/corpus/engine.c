@@ -24,7 +24,7 @@
 #include "engine/engine.h"
 #include "value/json.h"
 
-#define PATIENCE_MS 60000
+#define PATIENCE_MS 120000
 #define EXCUSED_MS 3000 /* for a case that is known to fail: it may have been repaired */
 #define STEP_MS 50
 #define STEADY_STEPS 6 /* so often in a row everything must be as expected */
