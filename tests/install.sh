@@ -12,6 +12,7 @@ trueup=$prefix/bin/trueup
 "$trueup" version
 "$trueup" plugin list | grep -q kubernetes || { echo "the installed program finds no built-in plugins" >&2; exit 1; }
 [ -e "$prefix/share/trueup/schemas/Rule.json" ] || { echo "the schemas are not installed" >&2; exit 1; }
+"$trueup" rules test -q "$prefix/share/trueup/rules" # packs are found by name where the program is installed
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name trueup-plugin.pc)")
 export PKG_CONFIG_PATH
 pkg-config --exists trueup-plugin

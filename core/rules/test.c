@@ -190,6 +190,16 @@ static tu_change *read_changes(runner *r, const tu_value *list, size_t *ret_n) {
     return changes;
 }
 
+/* As the engine says it: the whole object was added. */
+static void make_unmanaged(runner *r, tu_finding *f) {
+    f->changes = tu_arena_zalloc(r->arena, sizeof *f->changes);
+    r->out_of_memory |= !f->changes;
+    if (!f->changes)
+        return;
+    f->changes[0] = (tu_change){.path = TU_S(""), .kind = TU_CHANGE_ADDED};
+    f->change_count = 1;
+}
+
 static bool read_finding(runner *r, const tu_value *v) {
     _cleanup_(tu_error_freep) tu_error *why = NULL;
     bool any_group;
@@ -202,6 +212,8 @@ static bool read_finding(runner *r, const tu_value *v) {
     r->quiet = read_changes(r, tu_value_get(v, "quiet"), &r->quiet_count);
     f->verdict = f->change_count ? TU_VERDICT_DRIFTED : TU_VERDICT_IN_SYNC;
     tu_verdict_parse(tu_value_get_string(v, "verdict"), &f->verdict);
+    if (f->verdict == TU_VERDICT_UNMANAGED && f->change_count == 0)
+        make_unmanaged(r, f);
     tu_value *object = tu_value_new(r->arena, TU_MAP), *metadata = tu_value_new(r->arena, TU_MAP);
     const tu_value *labels = tu_value_get(v, "labels");
     if (!object || !metadata ||
