@@ -136,6 +136,7 @@ static tu_rc list(pass *p, rule_pass *r, tu_view_wish wish, tu_error **error) {
                                    .arg = &l};
     tu_observer observer;
     tu_observer_init(&observer, r->view, &sink);
+    observer.everything = p->o->quiet;
     observer.doubt_ruled = tu_view_is_timed(r->view);
     tu_call_options call = call_options(p);
     call.on_record = tu_observer_record;

@@ -25,13 +25,10 @@ static void recall(tu_index *x, size_t object, const tu_rule *rule, tu_judgement
     j->suspect = false;
 }
 
-tu_rc tu_view_see(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
-                  const tu_value *live, const tu_value *predicted, tu_index *x, size_t object,
-                  tu_sight *ret, tu_error **error) {
-    tu_judge_input in = {.desired = desired,
-                         .live = live,
-                         .predicted = predicted,
-                         .our_manager = TU_S(TU_FIELD_MANAGER)};
+static tu_rc see(tu_arena *a, const tu_rule *rule, tu_judge_input in, tu_index *x, size_t object,
+                 tu_sight *ret, tu_error **error) {
+    const tu_prepared *desired = in.desired;
+    const tu_value *live = in.live;
     tu_judgement j = {0};
     tu_str uid = tu_value_string(tu_value_path(live, "metadata", "uid", NULL));
     if (x)
@@ -41,7 +38,7 @@ tu_rc tu_view_see(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
         return rc;
     if (x && live)
         tu_index_note_finished(x, object, j.finished);
-    if (!predicted)
+    if (!in.predicted)
         recall(x, object, rule, &j);
     ret->judged = j;
     ret->suspect = j.suspect;
@@ -62,6 +59,16 @@ tu_rc tu_view_see(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
     tu_clock clock = tu_clock_real();
     return tu_decide(a, rule, live, desired->object, j.quiet, j.quiet_count, tu_clock_wall(&clock),
                      &ret->finding, error);
+}
+
+tu_rc tu_view_see(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
+                  const tu_value *live, const tu_value *predicted, tu_index *x, size_t object,
+                  tu_sight *ret, tu_error **error) {
+    const tu_judge_input in = {.desired = desired,
+                               .live = live,
+                               .predicted = predicted,
+                               .our_manager = TU_S(TU_FIELD_MANAGER)};
+    return see(a, rule, in, x, object, ret, error);
 }
 
 tu_rc tu_view_judge(tu_arena *a, const tu_rule *rule, const tu_prepared *desired,
@@ -175,8 +182,12 @@ static tu_rc sight(tu_observer *o, size_t rule, size_t object, const tu_value *l
     uint32_t serial = 0;
     bool replaced = false;
     tu_rc rc = tu_desired_open(r->set, object, &o->arena, &p, &why);
+    const tu_judge_input in = {.desired = &p,
+                               .live = live,
+                               .our_manager = TU_S(TU_FIELD_MANAGER),
+                               .everything = o->everything};
     if (rc == TU_OK)
-        rc = tu_view_see(&o->arena, r->rule, &p, live, NULL, r->index, object, &s, &why);
+        rc = see(&o->arena, r->rule, in, r->index, object, &s, &why);
     if (rc != TU_OK) { /* too large to judge: said of this object, and the others go on */
         s.finding = tu_desired_finding(r->set, object, TU_VERDICT_UNKNOWN);
         s.finding.reason = tu_arena_copy(&o->arena, tu_str_c(tu_error_text(why)));

@@ -127,6 +127,7 @@ typedef struct tu_observer {
                          they have windows or expire */
     uint8_t *unreadable; /* per scope: an object of this listing couldn't be read, so absence proves
                             nothing */
+    bool everything;     /* list what nobody owns, too (compare/judge.h) */
     tu_observer_sink sink;
 } tu_observer;
 

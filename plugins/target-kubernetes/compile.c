@@ -25,6 +25,7 @@
 #include <string.h>
 
 #define TYPE_LIMIT 20000u
+#define SLOTS 65536u /* a power of two, well above TYPE_LIMIT */
 #define PATH_DEPTH 24u
 #define LAST_APPLIED "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"
 #define REF_PREFIX "#/components/schemas/"
@@ -40,7 +41,8 @@ typedef struct compiler {
     const cJSON *schemas;
     compiled_type *types;
     size_t n;
-    bool no_status; /* of the object itself: it is ignored */
+    uint32_t *slots; /* inline types by their text: number + 1; SLOTS of them */
+    bool no_status;  /* of the object itself: it is ignored */
     bool failed;
 } compiler;
 
@@ -112,16 +114,31 @@ static size_t type_new(compiler *c, const char *ref, bool atomic, bool open) {
     return c->n++;
 }
 
+/* The slot of an inline type, or the free one where it belongs. */
+static uint32_t *slot_of(compiler *c, const char *text) {
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (const char *p = text; *p; p++)
+        hash = (hash ^ (unsigned char)*p) * 16777619u;
+    for (uint32_t at = hash % SLOTS;; at = (at + 1) % SLOTS) {
+        uint32_t *slot = &c->slots[at];
+        if (!*slot || strcmp(c->types[*slot - 1].text.p, text) == 0)
+            return slot;
+    }
+}
+
 /* A type that is not a component: equal ones are one type, since what they refer to is so too. */
 static size_t type_inline(compiler *c, const char *text) {
-    for (size_t i = 0; i < c->n && !c->failed; i++)
-        if (!c->types[i].ref && strcmp(c->types[i].text.p, text) == 0)
-            return i;
+    if (!c->slots && !(c->slots = calloc(SLOTS, sizeof(*c->slots))))
+        c->failed = true;
+    uint32_t *slot = c->failed ? NULL : slot_of(c, text);
+    if (slot && *slot)
+        return *slot - 1;
     size_t at = c->failed ? 0 : type_new(c, NULL, false, false);
     if (c->failed)
         return 0;
     kube_text_string(&c->types[at].text, text);
     c->failed = c->types[at].text.failed;
+    *slot = (uint32_t)at + 1;
     return at;
 }
 
@@ -463,5 +480,6 @@ bool kube_compile(const cJSON *document, const kube_resource *r, kube_text *ret)
     }
     kube_text_string(ret, "]}");
     free(c.types);
+    free(c.slots);
     return !c.failed && !ret->failed && top == 0;
 }
