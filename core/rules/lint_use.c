@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "rules/lint.h"
 
+#include <stdlib.h>
+
 /* --- reports ----------------------------------------------------------------------------------- */
 
 static tu_change read_change(const tu_value *v) {

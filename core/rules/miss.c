@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "rules/decide.h"
 
-#include <stddef.h>
+#include <stdio.h>
 
 static void add_wanted(tu_buf *out, tu_str wanted, size_t i, size_t n) {
     static const char *const between[] = {"", ", ", " or "};

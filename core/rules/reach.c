@@ -13,6 +13,8 @@
 #include "rules/lint.h"
 #include "value/pointer.h"
 
+#include <stdlib.h>
+
 #define STATES_MOST 4000u /* a graph with cycles is walked once for each type and step */
 
 typedef struct state {
