@@ -12,6 +12,7 @@ name by the case (`webhook: {mirror: 'patch?op=add&path=/a/b&value="x"'}` for WE
     deny?code=403&message=no              refuses with that code and message
     patch?op=add&path=/a/b&value="json"   answers with a JSON patch; several: repeat the three. `only=real` skips dry runs;
                                           `unless=/a/b` skips objects that have that member
+    stamp                                 adds an annotation that is another one at every write
     hang                                  never answers (the caller's timeoutSeconds ends it)
     break?code=500                        answers with that HTTP status and no review
     garbage                               answers with something else than a review
@@ -73,6 +74,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         operations = [{"op": op, "path": path, "value": json.loads(value)}
                       for op, path, value in zip(query["op"], query["path"], query["value"])]
         self.answer(request, allowed=True, patchType="JSONPatch", patch=base64.b64encode(json.dumps(operations).encode()).decode())
+
+    def behave_stamp(self, request, _):
+        """An annotation that is another one at every write."""
+        has = member(request["object"], "/metadata/annotations") is not None
+        stamp = {"op": "add", "path": "/metadata/annotations/stamp", "value": request["uid"]} if has else \
+                {"op": "add", "path": "/metadata/annotations", "value": {"stamp": request["uid"]}}
+        self.answer(request, allowed=True, patchType="JSONPatch", patch=base64.b64encode(json.dumps([stamp]).encode()).decode())
 
     def behave_hang(self, *_):
         self.connection.settimeout(60)
