@@ -84,7 +84,8 @@ static void put_binding(tu_buf *b, const tu_index *x, const tu_index_file *f) {
 }
 
 static bool is_worth_it(const tu_index *x, size_t i) {
-    return index_is_clean(&x->baselines[i]) || (x->memos && x->memos[i]);
+    return index_is_clean(&x->baselines[i]) || (x->memos && x->memos[i]) ||
+           (x->baselines[i].room[INDEX_MARKS] & INDEX_FINISHED);
 }
 
 static void put_entries(tu_buf *b, const tu_index *x) {
@@ -101,8 +102,10 @@ static void put_entries(tu_buf *b, const tu_index *x) {
                         .places = memo ? memo->n : 0,
                         .first = first};
         first += e.places;
-        if (!index_is_clean(&x->baselines[i]))
-            e.baseline = (tu_baseline){0};
+        if (!index_is_clean(&x->baselines[i])) {
+            uint8_t finished = e.baseline.room[INDEX_MARKS] & INDEX_FINISHED;
+            e.baseline = (tu_baseline){.room[INDEX_MARKS] = finished};
+        }
         put(b, &e, sizeof e);
     }
     for (size_t i = 0; x->memos && i < x->n; i++)
@@ -293,12 +296,16 @@ static void take_memo(loading *l, size_t object, const file_entry *e) {
 static void take_entry(loading *l, size_t object, const file_entry *e) {
     tu_index *x = l->x;
     bool ruled = e->baseline.room[INDEX_MARKS] & INDEX_RULED;
+    /* Gone meanwhile or not: what had finished must not be made again after a restart. */
+    uint8_t finished = e->baseline.room[INDEX_MARKS] & INDEX_FINISHED;
+    x->baselines[object].room[INDEX_MARKS] |= finished;
     take_memo(l, object, e);
     if (!(e->baseline.flags & TU_BASELINE_VALID) || (ruled && !l->same_config))
         return;
     x->baselines[object] = e->baseline;
     x->baselines[object].room[INDEX_VERDICT] = TU_VERDICT_IN_SYNC;
-    x->baselines[object].room[INDEX_MARKS] = (uint8_t)(INDEX_UNTOLD | (ruled ? INDEX_RULED : 0));
+    x->baselines[object].room[INDEX_MARKS] =
+        (uint8_t)(INDEX_UNTOLD | finished | (ruled ? INDEX_RULED : 0));
     x->from_file = true;
 }
 

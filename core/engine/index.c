@@ -260,6 +260,7 @@ void tu_index_tell(tu_index *x, size_t object, tu_str uid, bool *ret_replaced,
 void tu_index_note_finished(tu_index *x, size_t object, bool finished) {
     pthread_mutex_lock(&x->lock);
     uint8_t *marks = &x->baselines[object].room[INDEX_MARKS];
+    x->dirty |= finished != ((*marks & INDEX_FINISHED) != 0);
     *marks = (uint8_t)(finished ? *marks | INDEX_FINISHED : *marks & ~INDEX_FINISHED);
     pthread_mutex_unlock(&x->lock);
 }

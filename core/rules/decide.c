@@ -198,6 +198,9 @@ static tu_rc raise_quiet(tu_arena *a, const decider *d, const tu_change *quiet, 
         }
         all[n] = quiet[i];
         decide_change(&all[n++], d, e);
+        tu_str since = quiet[i].kind == TU_CHANGE_ADDED ? quiet[i].owner.time : (tu_str){0};
+        if (since.n && (f->onset.n == 0 || tu_str_compare(since, f->onset) < 0))
+            f->onset = since; /* it is drift now, and began then */
     }
     if (all) {
         f->changes = all;

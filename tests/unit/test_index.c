@@ -216,6 +216,48 @@ static void the_next_run_needs_metadata_only_and_tells_what_is_known_once(void *
     test_desired_done(&t);
 }
 
+static void what_had_finished_is_remembered_when_it_is_gone_and_in_the_next_run(void **state) {
+    (void)state;
+    test_desired t = two_blue();
+    tu_index *x = tu_index_new(t.set);
+    bool replaced, completed;
+    tu_index_note_finished(x, 0, true);
+    tu_index_forget(x, 0, 0);
+    tu_index_tell(x, 0, TU_S(""), &replaced, &completed);
+    assert_true(completed && !replaced);
+    tu_index_tell(x, 0, TU_S("another"), &replaced, &completed);
+    assert_false(completed); /* it is there */
+    assert_true(tu_index_is_dirty(x));
+    save(&t, x);
+    x = loaded(&t);
+    tu_index_tell(x, 0, TU_S(""), &replaced, &completed);
+    assert_true(completed);
+    tu_index_tell(x, 1, TU_S(""), &replaced, &completed);
+    assert_false(completed);
+    tu_index_note_finished(x, 0, false);
+    tu_index_tell(x, 0, TU_S(""), &replaced, &completed);
+    assert_false(completed);
+    tu_index_unref(x);
+    test_desired_done(&t);
+}
+
+static void an_object_made_anew_is_told_from_the_one_before(void **state) {
+    (void)state;
+    test_desired t = two_blue();
+    tu_index *x = tu_index_new(t.set);
+    bool replaced, completed;
+    tu_index_tell(x, 0, TU_S("u"), &replaced, &completed);
+    assert_false(replaced); /* nothing is known of it */
+    expect(&t, x, KNOWN, "a in-sync\n");
+    tu_index_tell(x, 0, TU_S("u"), &replaced, &completed);
+    assert_false(replaced);
+    tu_index_forget(x, 0, 0); /* it went */
+    tu_index_tell(x, 0, TU_S("w"), &replaced, &completed);
+    assert_true(replaced);
+    tu_index_unref(x);
+    test_desired_done(&t);
+}
+
 static void another_environment_makes_the_file_worthless(void **state) {
     (void)state;
     test_desired t = two_blue();
@@ -515,6 +557,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(news_mean_what_the_cases_say),
         cmocka_unit_test(the_next_run_needs_metadata_only_and_tells_what_is_known_once),
+        cmocka_unit_test(what_had_finished_is_remembered_when_it_is_gone_and_in_the_next_run),
+        cmocka_unit_test(an_object_made_anew_is_told_from_the_one_before),
         cmocka_unit_test(another_environment_makes_the_file_worthless),
         cmocka_unit_test(a_damaged_or_foreign_file_is_ignored),
         cmocka_unit_test(what_is_desired_otherwise_now_is_read),
