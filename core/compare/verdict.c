@@ -215,7 +215,8 @@ static tu_str give_reason(tu_bench *b, bool drifted, bool broken) {
     if (broken)
         return TU_S("ownership-unreadable: managedFields can't be read whole, so a change may have "
                     "nobody's name, and additions may be missing");
-    if (b->ownership.n == 0 && b->uid.n)
+    /* who desires nothing but the object itself owns nothing of it */
+    if (b->ownership.n == 0 && b->uid.n && b->in->desired->fields->child_count)
         return TU_S("no-ownership: managedFields is empty (left out, or reset), so nobody's hand "
                     "can be told and additions can't be seen");
     return reason;
