@@ -131,7 +131,7 @@ static void walk(linter *l, const tu_schema_type *t, const tu_value *v, const tu
     for (uint32_t i = 0; v->type == TU_MAP && i < v->map.n; i++) {
         const tu_member *m = &v->map.members[i];
         const tu_step step = {.up = place, .kind = TU_STEP_FIELD, .name = m->key};
-        if (!tu_is_identity(place, m->key) && !tu_kind_ignores(l->kind, &step))
+        if (!tu_is_identity(place, m->key) && !tu_kind_ignores_here(l->kind, &step))
             walk(l, tu_type_field(t, m->key, NULL), &m->value, &step);
     }
     for (uint32_t i = 0; v->type == TU_LIST && i < v->list.n; i++) {
