@@ -308,11 +308,14 @@ void drift_stranger(rule_state *r, const tu_finding *f) {
     if (tu_desired_find(r->set, &f->id) != TU_DESIRED_NONE)
         return; /* it came to Git meanwhile: what is found of it there decides */
     if (!is_told(f)) {
-        if (d)
-            resolve(d, "other");
+        if (!d)
+            return;
+        events_verdict(r, TU_VERDICT_UNMANAGED, f, false);
+        resolve(d, "other");
     } else if (d) {
         sighted_again(d, f, finding_hash(f), false);
     } else if (!is_anybodys(r, &f->id)) {
+        events_verdict(r, VERDICT_PENDING, f, false);
         open_it(r, tu_buf_c(&key), f, finding_hash(f), false);
     }
 }
