@@ -35,9 +35,12 @@ static tu_rc give_reason(tu_arena *a, const char *code, const char *between, con
 }
 
 /* A dry run that wasn't possible changes nothing of what was observed; it says why it isn't
- * confirmed. Where nothing was observed, and the target will never say, nothing is known. */
+ * confirmed. Where something was doubted, nothing observed, and the target will never say, nothing
+ * is known. What is proved needs no dry run. */
 static tu_rc unconfirmed(tu_arena *a, tu_rc rc, const tu_error *why, tu_finding *f,
                          tu_error **error) {
+    if (f->confidence == TU_CONFIDENCE_PROVED)
+        return TU_OK;
     f->confidence = TU_CONFIDENCE_OBSERVED;
     if (rc == TU_EUNSUPPORTED && f->change_count == 0) {
         f->verdict = TU_VERDICT_UNKNOWN;
