@@ -200,10 +200,7 @@ static bool is_mark(const tu_step *place, bool *ret_listed) {
     return false;
 }
 
-/* Somebody else who holds the place itself, so that it stays when we let go of it; NULL: nobody.
- * Holding only parts of a list's item keeps nothing: the item goes with all that others put into it
- * (kubernetes-drift.md section 0, point 9). */
-static const tu_manager_entry *keeper_of(const tu_ownership *o, const tu_step *place) {
+const tu_manager_entry *tu_keeper_at(const tu_ownership *o, const tu_step *place) {
     for (size_t i = o->n; i > 0; i--) {
         const tu_manager_entry *e = &o->entries[i - 1];
         const tu_path_set *node = tu_step_find(e->fields, place);
@@ -238,7 +235,7 @@ static tu_str pending_note(search *s, const tu_step *place) {
 static void tell_dropped(search *s, const tu_step *place, const tu_value *live) {
     tu_bench *b = s->bench;
     const tu_value *predicted = b->in->predicted;
-    const tu_manager_entry *keeper = keeper_of(&b->ownership, place);
+    const tu_manager_entry *keeper = tu_keeper_at(&b->ownership, place);
     bool stays = predicted
                      ? tu_typed_equal(&tu_type_untyped, tu_value_at_place(predicted, place), live)
                      : keeper != NULL;
@@ -344,7 +341,7 @@ static void visit_child(search *s, spot at, const tu_step *place) {
         return; /* compared by value already */
     bool whole = !ours && is_whole(at.theirs, at.type, at.live, place);
     bool divided = whole && at.theirs->child_count && s->entry->owner.class_ == TU_MANAGER_OURS &&
-                   keeper_of(&s->bench->ownership, place);
+                   tu_keeper_at(&s->bench->ownership, place);
     if (whole && !divided) /* an item that somebody keeps may lose what only we put into it */
         tell(s, place, at.live);
     else if (at.theirs->child_count)

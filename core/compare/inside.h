@@ -156,9 +156,10 @@ typedef struct tu_bench { /* the table on which the object lies while it is judg
     const tu_judge_input *in;
     const tu_kind *kind;
     tu_ownership ownership;
-    const tu_manager_entry *ours; /* our Apply entry in the desired version; NULL: none */
-    bool exact;                   /* our entry holds what we desire, and nothing else */
-    uint8_t *appliers;            /* beside ownership.entries: TU_APPLIER_... */
+    const tu_manager_entry *ours;      /* our Apply entry in the desired version; NULL: none */
+    const tu_manager_entry *elsewhere; /* our Apply entry in another version; NULL: none */
+    bool exact;                        /* our entry holds what we desire, and nothing else */
+    uint8_t *appliers;                 /* beside ownership.entries: TU_APPLIER_... */
     tu_change_list changes, quiet, doubts;
     bool suspect;   /* something was believed, or doubted, that a dry run would settle */
     bool rewritten; /* live differs from desired, and a dry run says that it always will */
@@ -188,6 +189,9 @@ void tu_onset_without_hand(tu_bench *b);
  * exhausted. */
 bool tu_find_unowned(tu_bench *b);
 
+/* dropped.c: what goes with our hold, where it is recorded in another version. */
+void tu_find_dropped(tu_bench *b);
+
 /* tracking.c */
 typedef struct tu_tracking {
     tu_str tool, namespace_, name; /* what of the tool: the application, the release ... */
@@ -204,6 +208,10 @@ bool tu_is_tracking_place(const tu_step *place, const tu_value *live);
 const tu_manager_entry *tu_other_at(const tu_ownership *o, const tu_step *place);
 /* That entry's owner; else ours, when we hold it; else an empty one. */
 tu_owner tu_owner_at(const tu_ownership *o, const tu_step *place);
+/* Somebody else who holds the place itself, so that it stays when we let go of it; NULL: nobody.
+ * Holding only parts of a list's item keeps nothing: the item goes with all that others put into it
+ * (kubernetes-drift.md section 0, point 9). */
+const tu_manager_entry *tu_keeper_at(const tu_ownership *o, const tu_step *place);
 /* Did this entry's manager write the object as a whole, defaults included, rather than edit it?
  * (additions.c) */
 bool tu_is_applier(tu_bench *b, const tu_manager_entry *e);

@@ -103,8 +103,9 @@ static void find_ours(tu_bench *b, tu_str api_version) {
         if (tu_str_eq(e->api_version, api_version))
             b->ours = e;
         else
-            b->suspect = b->suspect || !b->in->predicted;
+            b->elsewhere = e;
     }
+    b->suspect = b->suspect || (b->elsewhere && !b->in->predicted);
 }
 
 /* ---- reasons --------------------------------------------------------------------------- */
@@ -254,6 +255,7 @@ static tu_rc judge_present(tu_bench *b, tu_judgement *ret, tu_error **error) {
     bool doubtful = b->suspect;
     bool held = compare_ownership(b);
     bool found = tu_find_additions(b) && (!b->in->everything || tu_find_unowned(b));
+    tu_find_dropped(b);
     tu_onset_without_hand(b);
     bool drifted = b->changes.n > 0;
     ret->verdict = drifted ? TU_VERDICT_DRIFTED : TU_VERDICT_IN_SYNC;
