@@ -1,6 +1,7 @@
 /*
  * cli/check.c: `trueup check` and `trueup diff`: one pass, one report, an exit code. Never writes.
  */
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,11 +9,20 @@
 #include "cli/cli.h"
 #include "engine/engine.h"
 
+/* What a pass frees it wants again soon, and then the process ends: giving memory back to the kernel
+ * and getting it zeroed again would be a tenth of its time. */
+static void keep_freed_memory(void) {
+    mallopt(M_TRIM_THRESHOLD, 128 << 20);
+    mallopt(M_MMAP_THRESHOLD, 64 << 20);
+    mallopt(M_TOP_PAD, 1 << 20);
+}
+
 static int compare(tu_cli *cli, bool diff) {
     tu_loaded loaded;
     int code = tu_output_check(cli);
     if (code >= 0)
         return code;
+    keep_freed_memory();
     tu_terminal_progress(cli, "reading the configuration", 0, 0);
     code = tu_cli_load(cli, false, &loaded);
     if (code >= 0)
