@@ -20,6 +20,7 @@
 #include "compare/inside.h"
 #include "compare/quantity.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define MICROS_PER_SECOND 1000000

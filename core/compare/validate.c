@@ -13,6 +13,7 @@
 #include "compare/inside.h"
 #include "compare/quantity.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 typedef struct {
