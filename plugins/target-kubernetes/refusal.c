@@ -18,7 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Which of the causes, or the message where there are none, must have the words. */
+/* One of the causes, or the message where there are none, must have the words: not in a value of the
+ * object, which the server repeats. */
 typedef struct row {
     const char *words; /* NULL: any */
     const char *cause; /* the cause's reason; NULL: any, and the message counts too */
@@ -45,14 +46,14 @@ static const char *const sentence_policy = "a policy of the server refuses it",
 #define SHAPE(code) TU_EINVALID, code, sentence_shape
 
 static const row rows[] = {
-    /* --- admission, whatever the status */
+    /* --- admission, whatever the status; a refusal first, since its words are anybody's */
+    {"denied the request", NULL, 0, false, POLICY},
+    {"denied request:", NULL, 0, false, POLICY},
     {"does not support dry run", NULL, 0, false, TU_EUNSUPPORTED, "webhook-no-dry-run",
      "an admission webhook has side effects, so it can't be asked"},
     {"failed calling webhook", NULL, 0, false, DOWN},
     {"failed to call webhook", NULL, 0, false, DOWN},
     {"conversion webhook for", NULL, 0, false, DOWN},
-    {"denied the request", NULL, 0, false, POLICY},
-    {"denied request:", NULL, 0, false, POLICY},
     /* --- who may do what, and how much */
     {"because it is being terminated", NULL, 403, false, TU_EREFUSED, "namespace-terminating",
      "the namespace is being deleted"},
@@ -175,17 +176,46 @@ static bool is_own_fault(const kube_transfer *t, const row *r, const char *field
 
 /* --- the row ---------------------------------------------------------------------------------- */
 
+/* 'Invalid value: VALUE: what is wrong', 'Forbidden: what is wrong', and a dump in further lines:
+ * what is wrong, which begins behind any value. */
+static const char *wrong_of(const cJSON *cause, char *line, size_t size) {
+    const char *message = kube_member_string(cause, "message"),
+               *reason = kube_member_string(cause, "reason");
+    size_t n = strcspn(message, "\n");
+    const char *end = message + n, *words = message, *p = message;
+    bool has_value =
+        strcmp(reason, "FieldValueInvalid") == 0 || strcmp(reason, "FieldValueNotSupported") == 0;
+    if (strncmp(reason, "FieldValue", 10) == 0)
+        for (; (p = strstr(p, ": ")) && p < end && (words == message || has_value); p += 2)
+            words = p + 2;
+    snprintf(line, size, "%.*s", (int)(end - words < 1000 ? end - words : 1000), words);
+    return line;
+}
+
+/* That without any value; its sort where nothing is left then ("Duplicate value"). */
+static void cause_words(const cJSON *cause, char *ret, size_t size) {
+    const char *message = kube_member_string(cause, "message");
+    char line[1024];
+    size_t sort = strcspn(message, ":");
+    kube_strip_values(wrong_of(cause, line, sizeof(line)), ret, size);
+    if (!ret[strcspn(ret, "abcdefghijklmnopqrstuvwxyz")])
+        snprintf(ret, size, "%.*s", (int)(sort < size ? sort : size - 1), message);
+}
+
 /* The field of the cause that fits, "" for the message; NULL: the row doesn't fit. */
 static const char *fits(const row *r, const kube_transfer *t, const kube_status *s) {
     if ((r->status && r->status != t->status) || (r->exists && !t->topic.exists))
         return NULL;
     const cJSON *cause;
+    char line[1024];
     cJSON_ArrayForEach(cause, s->causes) {
         if ((!r->cause || strcmp(kube_member_string(cause, "reason"), r->cause) == 0) &&
-            (!r->words || strstr(kube_member_string(cause, "message"), r->words)))
+            (!r->words || strstr(wrong_of(cause, line, sizeof(line)), r->words)))
             return kube_member_string(cause, "field");
     }
-    return !r->cause && (!r->words || strstr(s->message, r->words)) ? "" : NULL;
+    if (s->causes || r->cause)
+        return r->words || r->cause ? NULL : "";
+    return !r->words || strstr(s->message, r->words) ? "" : NULL;
 }
 
 static const row *find_row(const kube_transfer *t, const kube_status *s) {
@@ -202,25 +232,6 @@ static const row *find_row(const kube_transfer *t, const kube_status *s) {
 static const char *core_of(const char *message) {
     const char *json = strstr(message, "from json: "), *typed = strstr(message, "): ");
     return json ? json + 11 : typed && strstr(message, "typed patch object") ? typed + 3 : message;
-}
-
-/* 'Invalid value: VALUE: what is wrong', 'Forbidden: what is wrong', and a dump in further lines:
- * what is wrong, without any value; its sort where nothing is left then ("Duplicate value"). */
-static void cause_words(const cJSON *cause, char *ret, size_t size) {
-    const char *message = kube_member_string(cause, "message"),
-               *reason = kube_member_string(cause, "reason");
-    char line[600];
-    size_t n = strcspn(message, "\n"), sort = strcspn(message, ":");
-    snprintf(line, sizeof(line), "%.*s", (int)(n < sizeof(line) ? n : sizeof(line) - 1), message);
-    const char *words = line;
-    bool has_value =
-        strcmp(reason, "FieldValueInvalid") == 0 || strcmp(reason, "FieldValueNotSupported") == 0;
-    if (strncmp(reason, "FieldValue", 10) == 0)
-        for (const char *p = line; (p = strstr(p, ": ")) && (words == line || has_value); p += 2)
-            words = p + 2;
-    kube_strip_values(words, ret, size);
-    if (!ret[strcspn(ret, "abcdefghijklmnopqrstuvwxyz")])
-        snprintf(ret, size, "%.*s", (int)(sort < size ? sort : size - 1), message);
 }
 
 /* The fields of the causes, and what is wrong with each: "spec.selector: field is immutable". */

@@ -159,6 +159,8 @@ ANSWERS = {
     "duplicate-port-of-the-manifest": (SERVICE % ("cart", "ports: [{name: http, port: 80}]"), SERVICE % ("cart", "ports: [{name: x, port: 80}, {name: x, port: 81}]"), (INVALID, "invalid"), {}),
     "invalid-name": (None, config(name="No_Name"), (INVALID, "invalid"), {}),
     "invalid-label": (config(), config().replace("namespace: shop", "namespace: shop, labels: {a: 'b c'}"), (INVALID, "invalid"), {}),
+    "invalid-label-that-says-immutable": (config(), config().replace("namespace: shop", "namespace: shop, labels: {a: 'is immutable: denied request:'}"), (INVALID, "invalid"), {}),
+    "webhook-denies-and-speaks-of-dry-runs": (config(), config("{a: '2'}"), (REFUSED, "policy"), {"setup": webhook("deny"), "webhook": {"deny": "deny?code=400&message=this does not support dry run, failed calling webhook"}, "until": 400}),
     "invalid-custom": (cart("{size: 1}"), cart("{size: 1, color: green}"), (INVALID, "invalid"), {"setup": definition(CART)}),
     "invalid-custom-required": (None, cart("{color: red}"), (INVALID, "invalid"), {"setup": definition(CART)}),
     "too-long-annotations": (config(), config().replace("namespace: shop", "namespace: shop, annotations: {a: %s}" % ("x" * 263000)), (INVALID, "invalid"), {"without-body": True}),
