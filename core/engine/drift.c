@@ -48,6 +48,7 @@ static uint64_t finding_hash(const tu_finding *f) {
     bare.changes = changes;
     bare.confidence = TU_CONFIDENCE_NONE;
     bare.line = 0;
+    bare.onset = (tu_str){0};
     _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     tu_report_finding_json(&b, &bare);
     free(changes);
