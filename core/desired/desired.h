@@ -92,6 +92,11 @@ void tu_desired_unref(tu_desired_set *s); /* takes NULL */
 /* The number of an object, by its identity (without version). */
 #define TU_DESIRED_NONE SIZE_MAX
 size_t tu_desired_find(const tu_desired_set *s, const tu_object_id *id);
+/* Does the set name it: as an object, or as one that is wrong or can't be determined? What is named
+ * isn't unmanaged. */
+bool tu_desired_names(const tu_desired_set *s, const tu_object_id *id);
+/* Every document could be read. Otherwise what it doesn't name may stand in one that couldn't. */
+bool tu_desired_is_whole(const tu_desired_set *s);
 /* What is known of object i without opening it. Strings live as long as the set. */
 tu_object_id tu_desired_id(const tu_desired_set *s, size_t i);
 uint64_t tu_desired_hash(const tu_desired_set *s, size_t i); /* of its fields: tu_prepared.hash */

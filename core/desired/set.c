@@ -193,6 +193,29 @@ size_t tu_desired_find(const tu_desired_set *s, const tu_object_id *id) {
     return TU_DESIRED_NONE;
 }
 
+/* A problem's manifest may have left its namespace to the target. */
+static bool is_named(const tu_finding *problem, const tu_object_id *id) {
+    return tu_str_eq(problem->id.name, id->name) && tu_str_eq(problem->id.kind, id->kind) &&
+           tu_str_eq(problem->id.group, id->group) &&
+           (problem->id.namespace_.n == 0 || tu_str_eq(problem->id.namespace_, id->namespace_));
+}
+
+bool tu_desired_names(const tu_desired_set *s, const tu_object_id *id) {
+    if (tu_desired_find(s, id) != TU_DESIRED_NONE)
+        return true;
+    for (size_t i = 0; i < s->problem_count; i++)
+        if (is_named(s->problems[i], id))
+            return true;
+    return false;
+}
+
+bool tu_desired_is_whole(const tu_desired_set *s) {
+    for (size_t i = 0; i < s->problem_count; i++)
+        if (!s->problems[i]->id.name.n)
+            return false;
+    return true;
+}
+
 tu_object_id tu_desired_id(const tu_desired_set *s, size_t i) {
     return id_of(s, &s->objects->entries[i]);
 }

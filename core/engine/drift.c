@@ -48,7 +48,6 @@ static uint64_t finding_hash(const tu_finding *f) {
     bare.changes = changes;
     bare.confidence = TU_CONFIDENCE_NONE;
     bare.line = 0;
-    bare.onset = (tu_str){0};
     _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     tu_report_finding_json(&b, &bare);
     free(changes);
@@ -290,13 +289,13 @@ void drift_heal_ended(rule_state *r, const tu_object_id *id) {
 
 /* --- what stands in no manifest --------------------------------------------------------------- */
 
-/* Is it desired by any rule of the same target, or can that not be said, because one's set isn't
- * there? */
+/* Does any rule of the same target name it, or can that not be said, because one's set isn't there
+ * or lacks a file that couldn't be read? */
 static bool is_anybodys(const rule_state *r, const tu_object_id *id) {
     for (size_t i = 0; i < r->s->rule_count; i++) {
         const rule_state *other = &r->s->rules[i];
         if (other->target == r->target &&
-            (!other->set || tu_desired_find(other->set, id) != TU_DESIRED_NONE))
+            (!other->set || !tu_desired_is_whole(other->set) || tu_desired_names(other->set, id)))
             return true;
     }
     return false;
@@ -306,7 +305,7 @@ void drift_stranger(rule_state *r, const tu_finding *f) {
     _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
     drift_key(&key, f);
     open_drift *d = tu_map_get(&r->open, tu_buf_str(&key));
-    if (tu_desired_find(r->set, &f->id) != TU_DESIRED_NONE)
+    if (tu_desired_names(r->set, &f->id))
         return; /* it came to Git meanwhile: what is found of it there decides */
     if (!is_told(f)) {
         if (!d)

@@ -406,19 +406,20 @@ static void settle_strangers(pass *p, rule_pass *r, tu_rule_report *out) {
     const tu_config *c = p->session->config;
     for (size_t i = 0; i < c->rule_count && r->strangers.n; i++) {
         const tu_rule *other = &c->rules[i];
-        if (other == r->rule || !tu_str_eq(other->to, r->rule->to))
+        if (!tu_str_eq(other->to, r->rule->to))
             continue;
         tu_desired_set *set = set_of(p, other);
-        if (set) {
+        bool whole = set && tu_desired_is_whole(set);
+        if (set)
             tu_strangers_subtract(&r->strangers, set);
-            tu_desired_unref(set);
+        tu_desired_unref(set);
+        if (whole || !r->strangers.n)
             continue;
-        }
         note(out, &p->report->arena,
              tu_arena_printf(&p->report->arena,
-                             "%zu objects that may be unmanaged aren't told: rule %.*s, which may "
-                             "hold them, can't be read now",
-                             r->strangers.n, TU_P(other->name)));
+                             "%zu objects that may be unmanaged aren't told: %s of rule %.*s can't "
+                             "be read now, and may hold them",
+                             r->strangers.n, set ? "a file" : "the source", TU_P(other->name)));
         out->coverage.partly = true;
         tu_strangers_done(&r->strangers);
     }

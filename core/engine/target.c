@@ -87,6 +87,8 @@ void target_set_changed(target_state *t, rule_state *r, tu_desired_set *old, tu_
         bool known = r->index && tu_reading_pays(tu_index_unknown(r->index), r->set->n);
         if (n > TU_READ_SINGLY) /* known: an earlier run left what metadata can prove */
             target_pass_now(r, known ? LISTING_METADATA : LISTING_FULL);
+        else if (old && !tu_desired_is_whole(old) && tu_desired_is_whole(r->set))
+            target_list_now(t); /* what could not be called unmanaged before */
         else if (left && r->rule->unmanaged)
             target_pass_now(r, LISTING_METADATA);
         for (size_t i = 0; n <= TU_READ_SINGLY && i < n; i++)

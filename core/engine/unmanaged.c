@@ -23,7 +23,7 @@ tu_rc tu_strangers_add(tu_strangers *s, tu_arena *a, const tu_finding *f) {
 void tu_strangers_subtract(tu_strangers *s, const tu_desired_set *set) {
     size_t kept = 0;
     for (size_t i = 0; i < s->n; i++)
-        if (tu_desired_find(set, &s->items[i]->id) == TU_DESIRED_NONE)
+        if (!tu_desired_names(set, &s->items[i]->id))
             s->items[kept++] = s->items[i];
     s->n = kept;
 }

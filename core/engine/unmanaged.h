@@ -16,7 +16,7 @@ typedef struct tu_strangers {
 
 /* f is copied into the arena. */
 tu_rc tu_strangers_add(tu_strangers *s, tu_arena *a, const tu_finding *f);
-/* Takes out what that set desires. */
+/* Takes out what that set names. */
 void tu_strangers_subtract(tu_strangers *s, const tu_desired_set *set);
 void tu_strangers_done(tu_strangers *s);
 

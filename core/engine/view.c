@@ -269,7 +269,7 @@ static tu_rc unreadable(tu_observer *o, size_t scope) {
 /* Another rule of the same target may desire it, in whatever version. */
 static bool is_anybodys(const tu_observer *o, const tu_object_id *id) {
     for (size_t i = 0; i < o->view->rule_count; i++)
-        if (tu_desired_find(o->view->rules[i].set, id) != TU_DESIRED_NONE)
+        if (tu_desired_names(o->view->rules[i].set, id))
             return true;
     return false;
 }

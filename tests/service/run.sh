@@ -180,9 +180,19 @@ a_folder_is_a_configuration_too() {
 a_commit_is_applied_without_an_alarm_and_a_revert_rolls_it_back() {
     begin heal && object cart green >repo/manifests/cart.yaml && object new green >repo/manifests/new.yaml && commit &&
         await 'grep -q "colour: green" live/cart.yaml && status_is "s[\"rules\"][0][\"summary\"][\"in-sync\"] == 3"' &&
-        [ "$(told applied)" = 2 ] && git -C repo revert --no-edit HEAD >/dev/null &&
-        await 'grep -q "colour: blue" live/cart.yaml && [ "$(told applied)" = 3 ]' && stop && [ ! -s received ] &&
-        [ "$(told drift)" = 0 ]
+        [ "$(told applied)" = 2 ] && [ ! -s received ] && git -C repo revert --no-edit HEAD >/dev/null &&
+        await 'grep -q "colour: blue" live/cart.yaml && [ "$(told applied)" = 3 ]' &&
+        await '[ "$(got firing "\"verdict\":\"unmanaged\"")" = 1 ]' && # what the commit made lives on, and Git has it no more
+        stop && [ "$(got firing)" = 1 ] && [ "$(told drift)" = 1 ]
+}
+
+what_may_stand_in_a_broken_file_is_not_called_unmanaged() {
+    begin audit && object bad blue >live/bad.yaml && await '[ "$(got firing "\"verdict\":\"unmanaged\"")" = 1 ]' &&
+        printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: bad\n' >repo/manifests/bad.yaml && commit &&
+        await '[ "$(got firing "\"verdict\":\"invalid\"")" = 1 ]' && object worse blue >live/worse.yaml &&
+        await "status_is 's[\"rules\"][0][\"summary\"][\"invalid\"] == 1'" &&
+        object bad blue >repo/manifests/bad.yaml && commit && await '[ "$(got resolved)" = 2 ]' &&
+        await '[ "$(got firing "\"name\":\"worse\"")" = 1 ]' && [ "$(got firing)" = 3 ] && stop
 }
 
 commits_that_follow_each_other_quickly_raise_no_alarm() {
