@@ -104,8 +104,10 @@ static void note_doubt(tu_bench *b, const tu_step *place, const tu_value *desire
 static void doubt(tu_bench *b, const tu_step *place, const tu_value *desired,
                   const tu_value *live) {
     const tu_path_set *held = b->ours ? tu_step_find(b->ours->fields, place) : NULL;
-    if (held && held->member)
-        return;
+    if (held && (held->member || !live))
+        return; /* of a map that is left out whole, our entry holds what was in it */
+    if (b->ours && !live && !tu_step_find(b->in->desired->fields, place))
+        return; /* nothing but empty lists: nothing is asked for */
     const tu_manager_entry *other = live ? tu_other_at(&b->ownership, place) : NULL;
     /* What the target leaves out, our entry still holds; what somebody removed, it lost. */
     bool lost = b->ours && !live;
