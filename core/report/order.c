@@ -85,8 +85,8 @@ static void free_labels(labels *l) {
 
 static char **sorted(const labels *l) {
     char **copy = tu_xcalloc(l->n + 1, sizeof *copy);
-    if (l->n > 0)
-        memcpy(copy, l->items, l->n * sizeof *copy);
+    for (size_t i = 0; i < l->n; i++)
+        copy[i] = l->items[i];
     qsort(copy, l->n, sizeof *copy, by_text);
     return copy;
 }
