@@ -302,8 +302,8 @@ static void what_is_hardly_meant_is_a_warning(void **state) {
         unsigned line;
         const char *begins;
     } wanted[] = {
-        {78, "approvals can't be given"}, {83, "this entry has expired"},
-        {85, "spec.heal.prune"}, {87, "spec.heal.approval"},       {94, "spec.heal.approval"},
+        {78, "approvals can't be given"}, {83, "this entry has expired"}, {85, "spec.heal.prune"},
+        {87, "spec.heal.approval"},       {94, "spec.heal.approval"},
     };
     assert_int_equal(c->warning_count, sizeof wanted / sizeof *wanted);
     for (size_t i = 0; i < c->warning_count; i++) {

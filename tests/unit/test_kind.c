@@ -92,8 +92,7 @@ static void a_wrong_description_is_refused_and_says_where(void **state) {
         {"{\"types\":[{\"type\":\"map\",\"required\":\"a\"}]}", "types[0].required is not a list"},
         {"{\"sensitive\":[\"data\"],\"types\":[{\"type\":\"any\"}]}",
          "sensitive holds something that is no JSON pointer"},
-        {"{\"ignored\":{},\"types\":[{\"type\":\"any\"}]}",
-         "ignored is not a list"},
+        {"{\"ignored\":{},\"types\":[{\"type\":\"any\"}]}", "ignored is not a list"},
         {"{\"fold\":[{\"from\":\"/a\"}],\"types\":[{\"type\":\"any\"}]}",
          "fold.into holds something"},
         {"{\"fold\":[{\"from\":\"/a\",\"into\":\"/"
