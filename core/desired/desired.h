@@ -81,6 +81,11 @@ typedef struct tu_desired_input {
      * caller's. May be NULL. */
     void (*guessed)(void *arg, tu_desired_set *set);
     void *guessed_arg;
+    /* A file in which the names of the last revision are kept (desired/names.c), so that the same
+     * one needn't be read again before one of its objects is opened; NULL: none. memory_config
+     * stands for the configuration; 0: it can't be told, so nothing is kept. */
+    const char *memory;
+    uint64_t memory_config;
 } tu_desired_input;
 tu_rc tu_desired_load(const tu_desired_input *in, tu_desired_set **ret, tu_error **error);
 /* Asks the source for its revision now; malloc'd. */

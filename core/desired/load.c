@@ -497,35 +497,51 @@ static tu_rc render(loader *l) {
     return rc;
 }
 
+static tu_rc load_tree(loader *l) {
+    const tu_desired_input *in = l->in;
+    tu_rc rc =
+        tu_tree_fetch(in->source, l->set->revision, in->rule->path, &l->call, &l->tree, l->error);
+    if (rc != TU_OK)
+        return rc;
+    tell_guess(l);
+    rc = render(l);
+    tu_tree_free(l->tree);
+    if (rc != TU_OK)
+        return rc;
+    tu_desired_sort(l->set);
+    return drop_duplicates(l);
+}
+
 tu_rc tu_desired_load(const tu_desired_input *in, tu_desired_set **ret, tu_error **error) {
-    tu_desired_set *s = tu_desired_new(in->catalogue);
-    loader l = {.in = in, .set = s, .error = error};
+    loader l = {.in = in, .set = tu_desired_new(in->catalogue), .error = error};
     tu_arena_init(&l.document, 0);
     tu_buf_init(&l.file, TU_LIMIT_DOCUMENT_BYTES);
     l.call = (tu_call_options){.on_record = on_progress,
                                .arg = (void *)(uintptr_t)in,
                                .cancel = in->cancel,
                                .timeout_ms = TU_DESIRED_TIMEOUT_MS};
-    char *revision = NULL;
+    _cleanup_(tu_buf_done) tu_buf revision = TU_BUF_INIT(4 * TU_KIB);
+    char *resolved = NULL;
     tu_rc rc = TU_OK;
     if (in->revision.n)
-        s->revision = tu_arena_copy(&s->arena, in->revision);
-    else if ((rc = tu_desired_resolve(in->source, in->cancel, &revision, error)) == TU_OK)
-        s->revision = tu_arena_copy(&s->arena, tu_str_c(revision));
-    free(revision);
+        tu_buf_add(&revision, in->revision);
+    else if ((rc = tu_desired_resolve(in->source, in->cancel, &resolved, error)) == TU_OK)
+        tu_buf_add_c(&revision, resolved);
+    free(resolved);
+    tu_desired_set *known =
+        rc == TU_OK ? tu_desired_recall(in, &l.call, tu_buf_str(&revision)) : NULL;
+    if (known) {
+        tu_desired_unref(l.set);
+        l.set = known;
+    }
+    tu_desired_set *s = l.set;
     s->rule = tu_arena_copy(&s->arena, in->rule->name);
     s->source = tu_arena_copy(&s->arena, in->rule->from);
-    if (rc == TU_OK)
-        rc = tu_tree_fetch(in->source, s->revision, in->rule->path, &l.call, &l.tree, error);
-    if (rc == TU_OK) {
-        tell_guess(&l);
-        rc = render(&l);
+    if (!known) {
+        s->revision = tu_arena_copy(&s->arena, tu_buf_str(&revision));
+        if (rc == TU_OK)
+            rc = load_tree(&l);
     }
-    if (rc == TU_OK) {
-        tu_desired_sort(s);
-        rc = drop_duplicates(&l);
-    }
-    tu_tree_free(l.tree);
     tu_arena_done(&l.document);
     tu_buf_done(&l.file);
     if (rc != TU_OK) {
@@ -533,6 +549,8 @@ tu_rc tu_desired_load(const tu_desired_input *in, tu_desired_set **ret, tu_error
         return rc;
     }
     tu_desired_index(s);
+    if (!known)
+        tu_desired_remember(in, s);
     *ret = s;
     return TU_OK;
 }

@@ -1,6 +1,7 @@
 /* desired/set.c: see set.h and desired.h. */
 #include "desired/set.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -26,6 +27,48 @@ tu_desired_set *tu_desired_ref(tu_desired_set *s) {
     return s;
 }
 
+/* --- sets of names --------------------------------------------------------------------------- */
+
+typedef struct tu_desired_lazy {
+    tu_desired_input in;
+    pthread_mutex_t lock;
+    tu_desired_set *whole; /* NULL until one is opened */
+} tu_desired_lazy;
+
+static void lazy_free(tu_desired_lazy *l) {
+    if (!l)
+        return;
+    tu_desired_unref(l->whole);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+void tu_desired_be_lazy(tu_desired_set *s, const tu_desired_input *in) {
+    tu_desired_lazy *l = tu_xcalloc(1, sizeof *l);
+    l->in = *in;
+    l->in.revision = s->revision;
+    l->in.memory = NULL;
+    l->in.guessed = NULL;
+    pthread_mutex_init(&l->lock, NULL);
+    s->objects->lazy = l;
+}
+
+static tu_rc open_whole(const tu_desired_set *s, size_t i, tu_arena *a, tu_prepared *ret,
+                        tu_error **error) {
+    tu_desired_lazy *l = s->objects->lazy;
+    pthread_mutex_lock(&l->lock);
+    tu_rc rc = l->whole ? TU_OK : tu_desired_load(&l->in, &l->whole, error);
+    pthread_mutex_unlock(&l->lock);
+    if (rc != TU_OK)
+        return rc;
+    const tu_object_id id = tu_desired_id(s, i);
+    size_t object = tu_desired_find(l->whole, &id);
+    if (object == TU_DESIRED_NONE)
+        return tu_error_set(error, TU_ECONFLICT,
+                            "the source has changed while it was compared: compare again");
+    return tu_desired_open(l->whole, object, a, ret, error);
+}
+
 void tu_desired_unref(tu_desired_set *s) {
     if (!s || __atomic_sub_fetch(&s->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
@@ -33,6 +76,7 @@ void tu_desired_unref(tu_desired_set *s) {
     free(o->entries);
     free(o->kinds);
     free(o->slots);
+    lazy_free(o->lazy);
     tu_map_done(&o->namespaces, NULL);
     free(o->files);
     tu_map_done(&o->keys, NULL);
@@ -99,7 +143,8 @@ tu_rc tu_desired_put(tu_desired_set *s, const tu_prepared *p, tu_error **error) 
     }
     tu_buf_clear(&o->packed);
     tu_buf_add(&o->packed, p->id.name);
-    tu_pack_write(&o->keys, &o->packed, p->object);
+    if (p->object)
+        tu_pack_write(&o->keys, &o->packed, p->object);
     if (o->packed.rc == TU_EINVALID)
         return tu_error_set(error, TU_EINVALID, "the object is larger than TU_LIMIT_OBJECT_ARENA");
     tu_str bytes =
@@ -240,6 +285,8 @@ tu_finding tu_desired_finding(const tu_desired_set *s, size_t i, tu_verdict verd
 tu_rc tu_desired_open(const tu_desired_set *s, size_t i, tu_arena *a, tu_prepared *ret,
                       tu_error **error) {
     const tu_desired_entry *e = &s->objects->entries[i];
+    if (!e->packed_n && s->objects->lazy)
+        return open_whole(s, i, a, ret, error);
     tu_value *object = NULL;
     if (tu_pack_read(&s->objects->keys, (tu_str){e->bytes + e->name_n, e->packed_n}, a, &object))
         return tu_error_memory(error);

@@ -5,7 +5,7 @@
  * packed tree (value/pack.h) behind one pointer. What many objects have in common (kind, namespace,
  * file, keys of maps) stands once, and the entry has its number.
  *
- *     entry -> bytes: "app-1" packed tree
+ *     entry -> bytes: "app-1" packed tree (none: names.c)
  *           -> kinds[3]: apps, v1, Deployment, its description    namespaces[7]    files[12]
  *
  * Filled by one thread: tu_desired_put() for each object, tu_desired_sort(), tu_desired_index();
@@ -44,6 +44,7 @@ struct tu_desired_objects {
     tu_buf packed;       /* of the object that is being put */
     uint32_t *slots;     /* hash index by identity; entry + 1 */
     size_t slot_count;
+    struct tu_desired_lazy *lazy; /* NULL: every object has its tree */
 };
 
 tu_desired_set *tu_desired_new(tu_catalogue *catalogue);
@@ -55,6 +56,14 @@ void tu_desired_sort(tu_desired_set *s);
 void tu_desired_index(tu_desired_set *s);
 /* Moves object `from` to place `to` <= from: for dropping objects from a sorted set. */
 void tu_desired_move(tu_desired_set *s, size_t from, size_t to);
+
+/* names.c: keeps the names of a loaded set; a set made of kept ones, or NULL. */
+void tu_desired_remember(const tu_desired_input *in, const tu_desired_set *s);
+tu_desired_set *tu_desired_recall(const tu_desired_input *in, const tu_call_options *call,
+                                  tu_str revision);
+/* Objects without a tree are loaded when the first is opened. What `in` names must live as long as
+ * the set. */
+void tu_desired_be_lazy(tu_desired_set *s, const tu_desired_input *in);
 
 #define TU_DESIRED_TIMEOUT_MS 600000
 

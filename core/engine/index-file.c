@@ -62,6 +62,18 @@ static uint64_t config_hash(const tu_index_file *f) {
     return hash | 1;
 }
 
+uint64_t tu_index_config(const tu_index_file *f) {
+    return config_hash(f);
+}
+
+char *tu_index_names_path(const tu_index_file *f) {
+    char *path = file_path(f);
+    _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(4 * TU_KIB);
+    tu_buf_addf(&b, "%s.names", path);
+    free(path);
+    return tu_buf_take(&b);
+}
+
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static void put(tu_buf *b, const void *p, size_t n) {

@@ -106,6 +106,10 @@ typedef struct tu_index_file {
     const tu_rule *rule;
     const tu_config *config;
 } tu_index_file;
+/* What stands for the configuration in files of that sort, and the file beside it in which the names
+ * of the desired set are kept (malloc'd). */
+uint64_t tu_index_config(const tu_index_file *f);
+char *tu_index_names_path(const tu_index_file *f);
 bool tu_index_is_saved(const tu_index_file *file); /* is there such a file? */
 /* Into an index that nobody shares yet. */
 void tu_index_load(tu_index *x, const tu_index_file *file);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "engine/ahead.h"
@@ -35,6 +36,7 @@ typedef struct rule_pass {
     size_t lost_scopes;
     bool denied; /* a listing across namespaces was refused */
     tu_strangers strangers;
+    char *memory;    /* where the names of its set are kept; NULL: nowhere */
     tu_ahead *ahead; /* a listing begun while the manifests were read; NULL: none */
     tu_recall recall;
 } rule_pass;
@@ -203,7 +205,15 @@ static tu_rc load(pass *p, rule_pass *r, bool ahead, tu_desired_set **ret, tu_er
     if (rc != TU_OK)
         return rc;
     progress(p, "reading the source", 0, 0);
+    const tu_index_file file = {
+        .directory = p->o->baselines, .rule = r->rule, .config = p->session->config};
+    bool remembers = p->o->baselines && may_recall(p) && tu_catalogue_metadata(catalogue) &&
+                     tu_mkdirs(p->o->baselines, 0700, NULL) == TU_OK;
+    if (remembers && !r->memory)
+        r->memory = tu_index_names_path(&file);
     const tu_desired_input in = {
+        .memory = remembers ? r->memory : NULL,
+        .memory_config = remembers ? tu_index_config(&file) : 0,
         .rule = r->rule,
         .source = tu_session_use(p->session, TU_KIND_SOURCE, r->rule->from),
         .catalogue = catalogue,
@@ -398,7 +408,9 @@ static tu_desired_set *set_of(pass *p, const tu_rule *rule) {
                        .target = tu_session_use(p->session, TU_KIND_TARGET, rule->to)};
     tu_desired_set *set = NULL;
     _cleanup_(tu_error_freep) tu_error *why = NULL;
-    return load(p, &other, false, &set, &why) == TU_OK ? set : NULL;
+    tu_rc rc = load(p, &other, false, &set, &why);
+    free(other.memory);
+    return rc == TU_OK ? set : NULL;
 }
 
 /* What another rule of the same target desires is not unmanaged. */
@@ -467,6 +479,7 @@ static void pass_close(pass *p) {
         free(p->rules[i].scope_lost);
         tu_recall_done(&p->rules[i].recall);
         tu_strangers_done(&p->rules[i].strangers);
+        free(p->rules[i].memory);
     }
     free(p->rules);
     tu_map_done(&p->catalogues, free_catalogue);
