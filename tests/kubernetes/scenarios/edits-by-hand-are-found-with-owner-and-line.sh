@@ -11,7 +11,7 @@ human delete role cart
 expect 1 check ./manifests --to kubernetes:auditor
 shows "missing  Role.rbac.authorization.k8s.io/$ns/cart"
 expect 1 diff ./manifests --to kubernetes:auditor
-shows '- "red"'
+shows '-   colour: red'
 shows "<sealed>"
 expect 1 check ./manifests --to kubernetes:auditor -o json
 python3 - out "$ns" <<'PY' || fail "the JSON report is not what it should be"
