@@ -56,7 +56,7 @@ static void choose_receiver(tu_reader *r) {
     if (r->has_routing || c->notifier_count == 0)
         return;
     if (c->notifier_count == 1) {
-        c->routing = (tu_routing){c->notifiers[0].name, {0}}; /* nobody wrote it */
+        c->routing.receiver = c->notifiers[0].name; /* nobody wrote it */
         return;
     }
     if (r->document_lost)

@@ -35,6 +35,10 @@ typedef struct tu_use {
     tu_str text;         /* the file's text that config's spans refer to */
     int64_t interval_ms; /* Source: how often to ask; Target: how often to list where it can't
                             watch. Default 1m. */
+    /* Notifier only: */
+    tu_str fallback;                    /* another Notifier; empty: the Routing's */
+    int64_t deadline_ms;                /* how long delivering is tried; default 24h */
+    int64_t rate_messages, rate_per_ms; /* spec.rate; 0: as the plugin's schema says */
 } tu_use;
 
 typedef struct tu_warning { /* what is allowed and hardly meant, or has no effect in this version */
@@ -150,10 +154,118 @@ typedef struct tu_rule {
     tu_place place, render_place;
 } tu_rule;
 
+/* Labels, sorted by key, no key twice. A label that isn't there and an empty one are the same. */
+typedef struct tu_label {
+    tu_str key, value;
+} tu_label;
+typedef struct tu_labels {
+    tu_label *items;
+    size_t n;
+} tu_labels;
+
+/* One condition on a label, as Alertmanager writes it: severity = critical, team =~ "pay.*", kind != Job,
+ * name !~ "tmp-.+". Regular expressions are anchored at both ends (PCRE2 with match limits). */
+typedef enum {
+    TU_MATCH_EQUAL,
+    TU_MATCH_NOT_EQUAL,
+    TU_MATCH_REGEX,
+    TU_MATCH_NOT_REGEX
+} tu_match_operator;
+typedef struct tu_matcher {
+    tu_str label, value;
+    tu_match_operator operator;
+    const struct tu_regex
+        *regex;  /* of the two with ~; compiled at load, may be used from any thread */
+    tu_str text; /* as it was written */
+} tu_matcher;
+typedef struct tu_matchers { /* all must match; none: everything does */
+    tu_matcher *items;
+    size_t n;
+} tu_matchers;
+/* Parses one; *ret borrows the arena. column (may be NULL): where in text it is wrong, from 0. */
+tu_rc tu_matcher_parse(tu_arena *a, tu_str text, tu_matcher *ret, size_t *column, tu_error **error);
+bool tu_matcher_match(const tu_matcher *m,
+                      tu_str value); /* value: the label's, empty where it isn't there */
+bool tu_matchers_match(const tu_matchers *m, const tu_labels *labels);
+
+/* A named set of times; open while one of its windows is. */
+typedef struct tu_time_set {
+    tu_str name;
+    tu_window *windows;
+    size_t window_count;
+    tu_place place;
+} tu_time_set;
+
+typedef struct tu_escalation {
+    int64_t after_ms; /* since the incident was first told on the route */
+    tu_str receiver;
+    tu_place place;
+} tu_escalation;
+
+/* What isn't given is inherited from the parent, all of it: also muted and active. The effective
+ * values stand here. */
+typedef struct tu_route tu_route;
+struct tu_route {
+    tu_str name;   /* unique; the root's is "default" where it has none */
+    size_t number; /* in tu_routing.all: depth first, the root is 0 */
+    const tu_route *parent;
+    tu_matchers match;
+    tu_str receiver; /* a Notifier's name; empty (only without Notifier): nobody is told */
+    bool go_on;      /* `continue` */
+    tu_str *group_by;
+    size_t group_by_count;
+    bool group_by_all; /* "...": an incident for each alert */
+    int64_t group_wait_ms, group_interval_ms;
+    int64_t repeat_interval_ms; /* 0: never repeated */
+    const tu_time_set **muted,
+        **active; /* muted: quiet while one is open; active: quiet while none is */
+    size_t muted_count, active_count;
+    tu_escalation *escalation;
+    size_t escalation_count;
+    int64_t escalation_repeat; /* how often the steps begin again after the last; default 0 */
+    tu_route
+        *routes; /* asked in order; the first that matches decides, unless it says `continue` */
+    size_t route_count;
+    tu_place place;
+};
+
+typedef struct
+    tu_inhibition { /* while an alert that matches source fires, those that match target are quiet */
+    tu_str name;
+    tu_matchers source, target;
+    tu_str *equal; /* labels that both must have, with the same value */
+    size_t equal_count;
+    tu_place place;
+} tu_inhibition;
+
 typedef struct tu_routing {
-    tu_str receiver; /* a Notifier's name; empty: nobody is told */
+    tu_str receiver; /* the root's; empty: nobody is told */
+    tu_route *
+        root; /* never NULL after loading: without a Routing it is one route to the only Notifier */
+    tu_route **all;
+    size_t route_count;
+    tu_time_set *times;
+    size_t time_count;
+    tu_inhibition *inhibitions;
+    size_t inhibition_count;
+    tu_words object_labels,
+        object_annotations; /* keys that become labels of alerts; none: no label does */
+    tu_str fallback;        /* a Notifier's name: gets what others could not be told; empty: none */
+    struct {
+        tu_str receiver; /* empty: none */
+        int64_t every_ms;
+    } heartbeat;
+    int64_t alerts_per_message; /* named one by one; default 20 */
     tu_place place;
 } tu_routing;
+
+/* Cases for `trueup route test`, written beside the routes. */
+typedef struct tu_route_test {
+    tu_str name;
+    const tu_value *spec;
+    tu_place place;
+    tu_str text;
+} tu_route_test;
 
 typedef struct tu_config tu_config;
 struct tu_config {
@@ -170,6 +282,8 @@ struct tu_config {
     tu_rule_test *tests;
     size_t test_count;
     tu_routing routing;
+    tu_route_test *route_tests;
+    size_t route_test_count;
     tu_strs files;        /* what was read, for watching */
     tu_warning *warnings; /* for `config check`, `check` and the log */
     size_t warning_count;
@@ -225,6 +339,8 @@ extern const char *const tu_config_kinds[];
 /* Is the window open at wall_ms? Cron has five fields (minute hour day month weekday), names and
  * ranges and steps, in the window's time zone (IANA name). An unknown zone is refused at load. */
 bool tu_window_open(const tu_window *w, int64_t wall_ms);
+/* When it opens or closes next, after wall_ms; INT64_MAX: never again (within TU_LIMIT_WINDOW_DAYS). */
+int64_t tu_window_next(const tu_window *w, int64_t wall_ms);
 tu_rc tu_window_check(const tu_window *w, tu_error **error);
 /* Checks as above and sets w->schedule, which lives in the arena and may be used from any thread.
  */

@@ -43,7 +43,7 @@ extern "C" {
 #endif
 
 #define TU_ABI_MAJOR 1u /* part of the entry function's name */
-#define TU_ABI_MINOR 0u /* grows with every appended member  */
+#define TU_ABI_MINOR 1u /* grows with every appended member; 1: tu_notifier.deliver */
 
 /* Is member f of *p inside what its maker compiled? */
 #define TU_HAS(p, T, f) ((p)->size >= offsetof(T, f) + sizeof((p)->f))
@@ -121,7 +121,8 @@ typedef int32_t tu_rc;
  *   TU_REC_RESULT       apply, patch        {"created":bool}                             the object as it stands after
  *                                                                                        (dry run: as it would stand)
  *   TU_REC_HEALTH       target.health       {"status":"current|progressing|failed|unknown","reason","message"} -
- *   TU_REC_DELIVERED    notifier.send       {"reference"}: what the receiver calls the message -
+ *   TU_REC_DELIVERED    notifier.send, deliver  {"reference"}: what the receiver calls the message; kept for the
+ *                                           incident and handed to deliver with its later messages -
  *   TU_REC_WRITTEN      source.publish      {"revision"}                                 -
  */
 #define TU_REC_REVISION 1u
@@ -302,8 +303,16 @@ typedef struct tu_notifier {
     uint32_t size;
     const tu_common *common;
     /* Tries once to deliver; the core retries. The same key always comes with the same message. message is
-     * {"apiVersion":"trueup.dev/v1","kind":"Alert",...}, as documented in the README. */
+     * {"apiVersion":"trueup.dev/v1","kind":"Alert",...}, as documented in the README. May be NULL where deliver
+     * is there. A receiver that finds the message too large: TU_EREFUSED with the code "too-large". */
     tu_rc (*send)(tu_instance *i, tu_call *c, tu_str message, tu_str idempotency_key);
+    /* Optional, asked instead of send (since minor 1). context: {"attempt":1,   from 1
+     *   "uncertain":false,    an earlier attempt of this message may have arrived (TU_ETIMEOUT): say so where the
+     *                         channel allows
+     *   "brief":false,        the receiver found it too large ("too-large"): send the shortest form there is
+     *   "reference":""}       what an earlier message of the same incident to this receiver gave as its
+     *                         TU_REC_DELIVERED; "" is the first. A channel that can, updates that message or answers it. */
+    tu_rc (*deliver)(tu_instance *i, tu_call *c, tu_str message, tu_str idempotency_key, tu_str context);
 } tu_notifier;
 
 /* How many calls may be in an instance at once. list, watch, get, apply... of one target run beside each other
@@ -327,7 +336,9 @@ typedef struct tu_plugin {
     const char *url;
     const char *
         config_schema; /* JSON Schema subset: type, properties, required, enum, pattern, default, minimum,
-                                  maximum, items, additionalProperties, description, x-trueup-secret */
+                                  maximum, items, additionalProperties, description, x-trueup-secret. A notifier's may have, at its
+                                  top, "x-trueup-rate": {"messages":1,"perMs":1000}: the core sends no faster, unless
+                                  the user says otherwise */
     const void *(*vtable)(
         const char *id); /* "trueup.source/1" -> const tu_source *; NULL when not served */
 } tu_plugin;

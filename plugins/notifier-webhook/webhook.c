@@ -323,7 +323,8 @@ static tu_rc probe(tu_instance *i, tu_call *call) {
 /* --- the descriptor --------------------------------------------------------------------------- */
 
 static const tu_common common = {sizeof common, create, destroy, probe};
-static const tu_notifier notifier = {sizeof notifier, &common, send_message};
+static const tu_notifier notifier = {
+    .size = sizeof notifier, .common = &common, .send = send_message};
 
 static const void *vtable(const char *id) {
     return strcmp(id, "trueup.notifier/1") == 0 ? &notifier : NULL;

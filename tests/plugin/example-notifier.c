@@ -67,7 +67,8 @@ static tu_rc send_message(tu_instance *i, tu_call *c, tu_str message, tu_str key
 }
 
 static const tu_common common = {sizeof common, create, destroy, NULL};
-static const tu_notifier notifier = {sizeof notifier, &common, send_message};
+static const tu_notifier notifier = {
+    .size = sizeof notifier, .common = &common, .send = send_message};
 
 static const void *vtable(const char *id) {
     return strcmp(id, "trueup.notifier/1") == 0 ? &notifier : NULL;

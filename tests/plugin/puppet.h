@@ -310,7 +310,8 @@ static const tu_common common = {sizeof common, create, destroy, plain};
 static const tu_target target = {sizeof target, &common,  plain, with_one, list,    PUPPET_WATCH,
                                  with_one,      echo_two, NULL,  echo_two, with_one};
 static const tu_renderer renderer = {sizeof renderer, &common, plain, render};
-static const tu_notifier notifier = {sizeof notifier, &common, send_message};
+static const tu_notifier notifier = {
+    .size = sizeof notifier, .common = &common, .send = send_message};
 #if !defined(PUPPET_SERIAL)
 static const tu_source source = {sizeof source, &common, resolve, fetch, source_watch, NULL};
 #else
