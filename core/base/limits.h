@@ -40,6 +40,7 @@
 #define TU_LIMIT_SOCKET_BYTES (64u * TU_KIB)       /* one request on the control socket */
 #define TU_LIMIT_SECRET_BYTES (64u * TU_KIB)       /* one secret value */
 #define TU_LIMIT_META_BYTES (256u * TU_KIB)        /* the meta of one record that a plugin emits */
+#define TU_LIMIT_REFERENCE_BYTES (1u * TU_KIB)     /* what a receiver calls a message */
 #define TU_LIMIT_PLUGIN_BYTES (256u * TU_MIB)      /* one plugin file */
 #define TU_LIMIT_QUEUE 4096u                       /* verdict records between the watchers and the engine */
 #define TU_LIMIT_BASELINE_BYTES (64u * TU_MIB)     /* the file of one rule's baselines */

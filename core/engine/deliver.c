@@ -112,7 +112,8 @@ static void send_work(tu_job *job) {
         return;
     }
     const tu_call_options call = {.cancel = j->s->cancel, .timeout_ms = SEND_TIMEOUT_MS};
-    j->rc = tu_call_send(j->n->plugin, j->delivery.message, j->delivery.key, &call, &j->error);
+    j->rc = tu_call_send(j->n->plugin, j->delivery.message, j->delivery.key, NULL, NULL, &call,
+                         &j->error);
 }
 
 /* --- what is due ------------------------------------------------------------------------------ */

@@ -47,7 +47,9 @@ static void open_use(tu_session *s, tu_plugin_kind kind, tu_use *use, const char
         return;
     size_t before = errors->n;
     tu_library_check_config(l, use, &s->config->arena, errors);
-    if (errors->n > before || !create)
+    /* What a notifier has to say against its templates and URLs is a mistake of the configuration, found
+     * when that is checked; nothing is asked of anybody for it. */
+    if (errors->n > before || (!create && kind != TU_KIND_NOTIFIER))
         return;
     char name[256];
     snprintf(name, sizeof name, "%s-%.*s", tu_plugin_kind_name(kind), TU_P(use->name));

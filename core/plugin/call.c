@@ -23,7 +23,7 @@
 
 #define REST_CALLS 32u /* calls that must have ended before the first of them is used again */
 #define FAIL_MESSAGE_LIMIT (4u * TU_KIB)
-#define FAIL_CODE_LIMIT 64u
+#define FAIL_CODE_LIMIT 256u /* of create() it may be a pointer into the config */
 #define META_ARENA_LIMIT (4u * TU_MIB)
 
 struct tu_call {

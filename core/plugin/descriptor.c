@@ -24,7 +24,7 @@ static const struct {
     [TU_KIND_SOURCE] = {"trueup.source/1", "source", offsetof(tu_source, watch)},
     [TU_KIND_RENDER] = {"trueup.render/1", "render", sizeof(tu_renderer)},
     [TU_KIND_TARGET] = {"trueup.target/1", "target", offsetof(tu_target, health)},
-    [TU_KIND_NOTIFIER] = {"trueup.notifier/1", "notifier", sizeof(tu_notifier)},
+    [TU_KIND_NOTIFIER] = {"trueup.notifier/1", "notifier", offsetof(tu_notifier, deliver)},
 };
 
 const char *tu_plugin_kind_name(tu_plugin_kind k) {
@@ -150,6 +150,9 @@ static void check_groups(const tu_library *l, tu_plugin_kind kind, const void *t
     bool watches = (target && tu_table_has(table, offsetof(tu_target, watch))) ||
                    (kind == TU_KIND_SOURCE && tu_table_has(table, offsetof(tu_source, watch)));
 
+    if (kind == TU_KIND_NOTIFIER && !tu_table_has(table, offsetof(tu_notifier, send)) &&
+        !tu_table_has(table, offsetof(tu_notifier, deliver)))
+        refuse(errors, l, "%s: neither deliver nor send is there", kinds[kind].id);
     if (watches && target && !tu_table_has(table, offsetof(tu_target, list)))
         refuse(errors, l, "%s: watch without list", kinds[kind].id);
     if (target && tu_table_has(table, offsetof(tu_target, patch)) &&

@@ -44,8 +44,10 @@ const tu_function_info tu_function_table[TU_FN_COUNT] = {
                       ANY | R(TU_REC_RESULT)},
     [TU_FN_HEALTH] = {"health", TU_KIND_TARGET, offsetof(tu_target, health), false, false, false,
                       ANY | R(TU_REC_HEALTH)},
-    [TU_FN_SEND] = {"send", TU_KIND_NOTIFIER, offsetof(tu_notifier, send), false, true, false,
+    [TU_FN_SEND] = {"send", TU_KIND_NOTIFIER, offsetof(tu_notifier, send), false, false, false,
                     ANY | R(TU_REC_DELIVERED)},
+    [TU_FN_DELIVER] = {"deliver", TU_KIND_NOTIFIER, offsetof(tu_notifier, deliver), false, false,
+                       false, ANY | R(TU_REC_DELIVERED)},
 };
 
 bool tu_table_has(const void *table, size_t offset) {
@@ -106,6 +108,8 @@ tu_rc tu_function_invoke(tu_plugin_use *u, tu_function f, tu_call *c, const tu_s
         return target->health(i, c, s[0]);
     case TU_FN_SEND:
         return notifier->send(i, c, s[0], s[1]);
+    case TU_FN_DELIVER:
+        return notifier->deliver(i, c, s[0], s[1], s[2]);
     case TU_FN_COUNT:
         break;
     }
@@ -169,8 +173,4 @@ tu_rc tu_call_remove(tu_plugin_use *u, tu_str identity, tu_str options, const tu
 }
 tu_rc tu_call_health(tu_plugin_use *u, tu_str object, const tu_call_options *o, tu_error **error) {
     RUN(TU_FN_HEALTH, object);
-}
-tu_rc tu_call_send(tu_plugin_use *u, tu_str message, tu_str key, const tu_call_options *o,
-                   tu_error **error) {
-    RUN(TU_FN_SEND, message, key);
 }

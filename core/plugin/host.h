@@ -39,6 +39,8 @@ void tu_library_list_builtin(const tu_library ***ret, size_t *ret_n, tu_errors *
 const tu_plugin *tu_library_descriptor(const tu_library *l);
 const char *tu_library_path(const tu_library *l);
 bool tu_library_serves(const tu_library *l, tu_plugin_kind kind);
+/* How fast its receivers may be sent to, as the schema says ("x-trueup-rate"). False: it says nothing. */
+bool tu_library_rate(const tu_library *l, int64_t *ret_messages, int64_t *ret_per_ms);
 
 /* Checks a use's config against the plugin's schema: one error per mistake, at the user's line.
  * Fills defaults in. */
@@ -112,7 +114,15 @@ tu_rc tu_call_patch(tu_plugin_use *u, tu_str identity, tu_str patch, tu_str opti
 tu_rc tu_call_remove(tu_plugin_use *u, tu_str identity, tu_str options, const tu_call_options *o,
                      tu_error **error);
 tu_rc tu_call_health(tu_plugin_use *u, tu_str object, const tu_call_options *o, tu_error **error);
-tu_rc tu_call_send(tu_plugin_use *u, tu_str message, tu_str key, const tu_call_options *o,
-                   tu_error **error);
+/* What a notifier is told of a delivery beside its message (tu_notifier.deliver). */
+typedef struct tu_sending {
+    int32_t attempt; /* from 1 */
+    bool uncertain, brief;
+    tu_str reference; /* of the incident at this receiver; empty: none yet */
+} tu_sending;
+/* Asks deliver(), or send() of a plugin that has nothing else. sending may be NULL: a first attempt.
+ * ret_reference (may be NULL) gets what the receiver calls the message, where it says so. */
+tu_rc tu_call_send(tu_plugin_use *u, tu_str message, tu_str key, const tu_sending *sending,
+                   tu_buf *ret_reference, const tu_call_options *o, tu_error **error);
 
 #endif

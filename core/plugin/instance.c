@@ -11,6 +11,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "plugin/internal.h"
+#include "value/pointer.h"
+#include "value/schema.h"
 
 char *tu_text_copy(tu_str s) {
     char *copy = tu_xmalloc(s.n + 1);
@@ -53,14 +55,18 @@ static void free_parts(tu_plugin_use *u) {
     free(u);
 }
 
-/* What a plugin says against its config belongs to the place where the config stands. */
+/* What a plugin says against its config belongs to the place where that stands: the value that the
+ * code points to ("/templates/title"), or the config as a whole. */
 static void locate(tu_error *e, const tu_use *use) {
     const tu_place *place = use->config_place.line ? &use->config_place : &use->place;
     if (!e || e->rc != TU_EINVALID || e->file || !place->file)
         return;
+    const tu_value *at =
+        e->code && *e->code == '/' ? tu_pointer_get(use->config, tu_str_c(e->code)) : NULL;
+    bool known = at && at->line; /* a default that was filled in stands nowhere */
     e->file = tu_xstrdup(place->file);
-    e->line = place->line;
-    e->column = place->column;
+    e->line = known ? at->line : place->line;
+    e->column = !known ? place->column : use->text.n ? tu_text_column(use->text, at->begin) : 0;
 }
 
 static tu_rc create(tu_plugin_use *u, const tu_use *use, tu_error **error) {

@@ -10,6 +10,7 @@
  *   instance.c    one configured use: create, destroy, what it can do
  *   call.c        one call in flight and the functions that the host offers during it
  *   functions.c   the calls by name
+ *   notify.c      the call that sends: what the notifier is told, and what it gives back
  *   cancel.c      cancelling and waiting for one's turn
  */
 #ifndef TU_PLUGIN_INTERNAL_H
@@ -44,6 +45,7 @@ typedef enum tu_function {
     TU_FN_REMOVE,
     TU_FN_HEALTH,
     TU_FN_SEND,
+    TU_FN_DELIVER,
     TU_FN_COUNT
 } tu_function;
 

@@ -396,3 +396,10 @@ const char *tu_library_path(const tu_library *l) {
 bool tu_library_serves(const tu_library *l, tu_plugin_kind kind) {
     return (unsigned)kind < TU_KIND_COUNT && l->tables[kind];
 }
+
+bool tu_library_rate(const tu_library *l, int64_t *ret_messages, int64_t *ret_per_ms) {
+    const tu_value *rate = tu_value_get(l->schema, "x-trueup-rate");
+    *ret_messages = tu_value_integer(tu_value_get(rate, "messages"), 0);
+    *ret_per_ms = tu_value_integer(tu_value_get(rate, "perMs"), 0);
+    return rate != NULL;
+}

@@ -231,6 +231,15 @@ static tu_rc argument_count(tu_arena *a, const tu_value *schema, const tu_value 
                : wrong(error, "an integer that isn't negative");
 }
 
+static tu_rc argument_rate(tu_arena *a, const tu_value *schema, const tu_value *v,
+                           tu_error **error) {
+    (void)a, (void)schema;
+    return tu_value_count(v) == 2 && tu_value_integer(tu_value_get(v, "messages"), 0) > 0 &&
+                   tu_value_integer(tu_value_get(v, "perMs"), 0) > 0
+               ? TU_OK
+               : wrong(error, "{\"messages\": N, \"perMs\": N}, both above 0");
+}
+
 static tu_rc argument_pattern(tu_arena *a, const tu_value *schema, const tu_value *v,
                               tu_error **error) {
     (void)a, (void)schema;
@@ -280,6 +289,7 @@ static const struct {
     {"$schema", argument_text},
     {"x-trueup-secret", argument_boolean},
     {"x-trueup-format", argument_format},
+    {"x-trueup-rate", argument_rate},
     {"default", argument_default},
 };
 #define KEYWORD_COUNT (sizeof(keywords) / sizeof(keywords[0]))

@@ -14,7 +14,7 @@ static void destroy(tu_instance *i) {
 }
 
 static const tu_common common = {sizeof(tu_common), create, destroy, NULL};
-static const tu_notifier notifier = {sizeof(tu_notifier), &common, NULL};
+static const tu_notifier notifier = {sizeof(tu_notifier), &common, NULL, NULL};
 
 static const void *vtable(const char *id) {
     return id ? &notifier : NULL;

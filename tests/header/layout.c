@@ -61,6 +61,7 @@ static void structs(void) {
     MEMBER(tu_notifier, size);
     MEMBER(tu_notifier, common);
     MEMBER(tu_notifier, send);
+    MEMBER(tu_notifier, deliver);
     STRUCT(tu_plugin);
     MEMBER(tu_plugin, size);
     MEMBER(tu_plugin, abi_minor);

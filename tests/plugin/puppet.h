@@ -238,6 +238,8 @@ static tu_rc create(const tu_host *h, tu_call *c, tu_str config, tu_instance **o
     tu_instance *i;
     if (strstr(config.p, "refuse-me"))
         return h->fail(c, TU_EINVALID, 0, S("config"), S("this config is refused"));
+    if (strstr(config.p, "refuse-color"))
+        return h->fail(c, TU_EINVALID, 0, S("/color"), S("this color is refused"));
     i = calloc(1, sizeof *i);
     i->host = h;
     i->config = malloc(config.n + 1);
@@ -306,12 +308,20 @@ static tu_rc send_message(tu_instance *i, tu_call *c, tu_str message, tu_str key
     return i->host->emit(c, TU_REC_DELIVERED, 0, S("{\"reference\":\"r\"}"), message);
 }
 
+/* Says what it was told, and calls the message as the message itself says. */
+static tu_rc deliver(tu_instance *i, tu_call *c, tu_str message, tu_str key, tu_str context) {
+    static char meta[4096];
+    (void)key;
+    snprintf(meta, sizeof meta, "{\"reference\":\"%.*s\"}", (int)message.n, message.p);
+    return i->host->emit(c, TU_REC_DELIVERED, 0, str(meta), context);
+}
+
 static const tu_common common = {sizeof common, create, destroy, plain};
 static const tu_target target = {sizeof target, &common,  plain, with_one, list,    PUPPET_WATCH,
                                  with_one,      echo_two, NULL,  echo_two, with_one};
 static const tu_renderer renderer = {sizeof renderer, &common, plain, render};
 static const tu_notifier notifier = {
-    .size = sizeof notifier, .common = &common, .send = send_message};
+    .size = sizeof notifier, .common = &common, .send = send_message, .deliver = deliver};
 #if !defined(PUPPET_SERIAL)
 static const tu_source source = {sizeof source, &common, resolve, fetch, source_watch, NULL};
 #else
@@ -327,7 +337,8 @@ static const void *vtable(const char *id) {
 }
 
 static const char schema[] =
-    "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+    "{\"x-trueup-rate\":{\"messages\":3,\"perMs\":2000},"
+    "\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
     "\"name\":{\"type\":\"string\",\"default\":\"nobody\"},"
     "\"where\":{\"type\":\"string\",\"x-trueup-format\":\"path\"},"
     "\"level\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":9},"

@@ -202,7 +202,8 @@ static void a_function_that_is_not_there_is_unsupported(void **state) {
     assert_contains(tu_error_text(error),
                     "target prod: plugin dev.trueup.test-puppet has no watch");
     tu_error_free(error);
-    assert_int_equal(tu_call_send(u, TU_S("{}"), TU_S("k"), NULL, NULL), TU_EUNSUPPORTED);
+    assert_int_equal(tu_call_send(u, TU_S("{}"), TU_S("k"), NULL, NULL, NULL, NULL),
+                     TU_EUNSUPPORTED);
     tu_plugin_use_free(u);
 }
 
@@ -275,9 +276,8 @@ static void every_kind_is_called_with_its_arguments(void **state) {
     assert_int_equal(tu_call_apply(target, TU_S("{\"o\":1}"), TU_S("{}"), &o, NULL), TU_OK);
     assert_string_equal(s.last_body, "{\"o\":1}");
     assert_int_equal(tu_call_remove(target, TU_S("{\"i\":1}"), TU_S("{}"), &o, NULL), TU_OK);
-    assert_int_equal(tu_call_send(notifier, TU_S("{\"m\":1}"), TU_S("key"), &o, NULL), TU_OK);
+    assert_int_equal(tu_call_send(notifier, TU_S("m"), TU_S("key"), NULL, NULL, &o, NULL), TU_OK);
     assert_int_equal(s.last_record, TU_REC_DELIVERED);
-    assert_string_equal(s.last_body, "{\"m\":1}");
     assert_string_equal(tu_plugin_use_name(target), "prod");
     assert_true(tu_plugin_use_can_watch(source));
     assert_true(tu_plugin_use_can_watch(target));
@@ -285,6 +285,71 @@ static void every_kind_is_called_with_its_arguments(void **state) {
     tu_plugin_use_free(source);
     tu_plugin_use_free(target);
     tu_plugin_use_free(notifier);
+}
+
+static void
+a_notifier_is_told_of_earlier_attempts_and_gives_its_name_for_the_message(void **state) {
+    tu_plugin_use *u =
+        test_use_create(test_plugin_open("puppet-parallel"), TU_KIND_NOTIFIER, "{}", NULL);
+    const tu_sending sending = {
+        .attempt = 3, .uncertain = true, .brief = true, .reference = TU_S("C1 \"17.3\"")};
+    seen s = {0};
+    tu_call_options o = {.on_record = on_record, .arg = &s};
+    tu_buf reference = TU_BUF_INIT(TU_MIB);
+    (void)state;
+    assert_int_equal(tu_call_send(u, TU_S("m1"), TU_S("k"), NULL, &reference, &o, NULL), TU_OK);
+    assert_string_equal(s.last_body, "{\"attempt\":1,\"uncertain\":false,\"brief\":false,"
+                                     "\"reference\":\"\"}");
+    assert_string_equal(tu_buf_c(&reference), "m1");
+    assert_int_equal(tu_call_send(u, TU_S("m2"), TU_S("k"), &sending, &reference, &o, NULL), TU_OK);
+    assert_string_equal(s.last_body, "{\"attempt\":3,\"uncertain\":true,\"brief\":true,"
+                                     "\"reference\":\"C1 \\\"17.3\\\"\"}");
+    assert_string_equal(tu_buf_c(&reference), "m2");
+    tu_buf_done(&reference);
+    tu_plugin_use_free(u);
+}
+
+static void a_reference_that_is_too_long_is_not_kept(void **state) {
+    tu_plugin_use *u =
+        test_use_create(test_plugin_open("puppet-parallel"), TU_KIND_NOTIFIER, "{}", NULL);
+    char message[TU_LIMIT_REFERENCE_BYTES + 2];
+    tu_buf reference = TU_BUF_INIT(TU_MIB);
+    (void)state;
+    memset(message, 'x', sizeof message);
+    const tu_str fits = {message, TU_LIMIT_REFERENCE_BYTES}, long_one = {message, fits.n + 1};
+    assert_int_equal(tu_call_send(u, fits, TU_S("k"), NULL, &reference, NULL, NULL), TU_OK);
+    assert_int_equal(reference.n, TU_LIMIT_REFERENCE_BYTES);
+    assert_int_equal(tu_call_send(u, long_one, TU_S("k"), NULL, &reference, NULL, NULL), TU_OK);
+    assert_int_equal(reference.n, 0);
+    assert_contains(test_log_text(), "TU_LIMIT_REFERENCE_BYTES");
+    tu_buf_done(&reference);
+    tu_plugin_use_free(u);
+}
+
+static void a_notifier_older_than_deliver_is_asked_to_send(void **state) {
+    tu_plugin_use *u =
+        test_use_create(test_plugin_open("older-notifier"), TU_KIND_NOTIFIER, "{}", NULL);
+    const tu_sending sending = {.attempt = 2, .uncertain = true};
+    seen s = {0};
+    tu_call_options o = {.on_record = on_record, .arg = &s};
+    tu_buf reference = TU_BUF_INIT(TU_MIB);
+    (void)state;
+    assert_int_equal(tu_call_send(u, TU_S("m"), TU_S("key"), &sending, &reference, &o, NULL),
+                     TU_OK);
+    assert_string_equal(s.last_body, "m");
+    assert_string_equal(tu_buf_c(&reference), "key");
+    tu_buf_done(&reference);
+    tu_plugin_use_free(u);
+}
+
+static void a_rate_is_read_from_the_schema(void **state) {
+    int64_t messages = -1, per_ms = -1;
+    (void)state;
+    assert_true(tu_library_rate(test_plugin_open("puppet-parallel"), &messages, &per_ms));
+    assert_int_equal(messages, 3);
+    assert_int_equal(per_ms, 2000);
+    assert_false(tu_library_rate(test_plugin_open("good"), &messages, &per_ms));
+    assert_int_equal(messages, 0);
 }
 
 static void what_a_plugin_logs_names_the_use(void **state) {
@@ -340,6 +405,32 @@ static void an_instance_that_is_refused_says_why(void **state) {
             assert_string_equal(error->file, "test.yaml");
             assert_int_equal(error->line, 1);
         }
+        tu_error_free(error);
+        test_use_done(&t);
+    }
+}
+
+static void a_pointer_in_a_refusal_leads_to_the_line_in_the_file(void **state) {
+    static const struct {
+        const char *yaml;
+        int64_t line, column;
+    } cases[] = {
+        {"name: refuse-color\nlevel: 3\ncolor: red\n", 3, 8},
+        {"name: refuse-color\n", 1, 1}, /* there is none: the config as a whole */
+    };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        tu_plugin_use *u = NULL;
+        tu_error *error = NULL;
+        test_use t;
+        test_use_read(&t, "test", cases[i].yaml);
+        assert_int_equal(tu_plugin_use_new(test_plugin_open("puppet-parallel"), TU_KIND_NOTIFIER,
+                                           &t.use, NULL, &u, &error),
+                         TU_EINVALID);
+        assert_string_equal(tu_error_text(error), "notifier prod: this color is refused");
+        assert_string_equal(error->file, "test.yaml");
+        assert_int_equal(error->line, cases[i].line);
+        assert_int_equal(error->column, cases[i].column);
         tu_error_free(error);
         test_use_done(&t);
     }
@@ -610,9 +701,14 @@ int main(void) {
         TEST(the_tree_is_only_for_renderers),
         TEST(a_renderer_reads_the_tree_in_order),
         TEST(every_kind_is_called_with_its_arguments),
+        TEST(a_notifier_is_told_of_earlier_attempts_and_gives_its_name_for_the_message),
+        TEST(a_reference_that_is_too_long_is_not_kept),
+        TEST(a_notifier_older_than_deliver_is_asked_to_send),
+        TEST(a_rate_is_read_from_the_schema),
         TEST(what_a_plugin_logs_names_the_use),
         TEST(scratch_is_private_and_absolute),
         TEST(an_instance_that_is_refused_says_why),
+        TEST(a_pointer_in_a_refusal_leads_to_the_line_in_the_file),
         TEST(a_call_survives_running_out_of_memory),
         TEST(one_cancel_stops_all_calls_that_block_in_poll),
         TEST(a_signal_handler_may_cancel),

@@ -39,7 +39,7 @@ static tu_plugin_use *receiver(http_server *s, const char *more) {
 }
 
 static tu_rc send_to(tu_plugin_use *u, tu_error **error) {
-    return tu_call_send(u, TU_S(MESSAGE), TU_S("key-1"), NULL, error);
+    return tu_call_send(u, TU_S(MESSAGE), TU_S("key-1"), NULL, NULL, NULL, error);
 }
 
 /* --- what is sent ----------------------------------------------------------------------------- */
@@ -275,7 +275,8 @@ static void a_receiver_that_does_not_answer_times_out(void **state) {
     (void)state;
     assert_int_equal(send_to(u, &error), TU_ETIMEOUT);
     assert_contains(tu_error_text(error), "no complete answer in time");
-    assert_int_equal(tu_call_send(patient, TU_S(MESSAGE), TU_S("k"), &o, NULL), TU_ETIMEOUT);
+    assert_int_equal(tu_call_send(patient, TU_S(MESSAGE), TU_S("k"), NULL, NULL, &o, NULL),
+                     TU_ETIMEOUT);
     tu_error_free(error);
     tu_plugin_use_free(u);
     tu_plugin_use_free(patient);
@@ -291,7 +292,7 @@ typedef struct sender {
 static void *send_in_thread(void *arg) {
     sender *w = arg;
     tu_call_options o = {.cancel = w->cancel};
-    w->rc = tu_call_send(w->use, TU_S(MESSAGE), TU_S("k"), &o, NULL);
+    w->rc = tu_call_send(w->use, TU_S(MESSAGE), TU_S("k"), NULL, NULL, &o, NULL);
     return NULL;
 }
 
