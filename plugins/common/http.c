@@ -85,6 +85,7 @@ tu_rc tu_http_new(const tu_http_options *o, tu_http **ret, tu_http_error *error)
     }
     h->insecure_skip_verify = o->insecure_skip_verify;
     h->allow_http = o->allow_http;
+    h->fresh_connections = o->fresh_connections;
     h->connect_timeout_ms = o->connect_timeout_ms ? o->connect_timeout_ms : 10000;
     h->stall_timeout_ms = o->stall_timeout_ms ? o->stall_timeout_ms : 60000;
     h->total_timeout_ms = o->total_timeout_ms;
@@ -280,6 +281,7 @@ static tu_rc start(tu_http_exchange *x, tu_http_error *error) {
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, x);
     if (h->proxy)
         curl_easy_setopt(easy, CURLOPT_PROXY, h->proxy);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)h->fresh_connections);
     set_tls(h, easy);
     set_body(x, easy);
     set_login(&x->request, easy);

@@ -39,9 +39,12 @@ typedef struct tu_http_options {
     const char *ca_file;              /* PEM; NULL: the system's */
     const char *cert_file, *key_file; /* PEM client certificate; NULL: none */
     bool insecure_skip_verify;
-    bool allow_http;        /* plain http to other hosts than this machine */
-    const char *proxy;      /* NULL: as the environment says (https_proxy, no_proxy); "": none */
-    const char *user_agent; /* NULL: "trueup/VERSION" */
+    bool allow_http; /* plain http to other hosts than this machine */
+    bool
+        fresh_connections; /* one for each request: curl sends again, unseen, what it sent on a kept
+                               connection that turns out to be dead */
+    const char *proxy;     /* NULL: as the environment says (https_proxy, no_proxy); "": none */
+    const char *user_agent;     /* NULL: "trueup/VERSION" */
     int64_t connect_timeout_ms; /* 0: 10 s */
     int64_t stall_timeout_ms;   /* no byte for so long, whole seconds; 0: 60 s */
     int64_t total_timeout_ms;   /* one exchange from begin to end; 0: only the call's deadline */

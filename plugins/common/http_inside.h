@@ -17,7 +17,7 @@
 struct tu_http {
     CURLM *multi;
     char *ca_file, *cert_file, *key_file, *proxy, *user_agent;
-    bool insecure_skip_verify, allow_http;
+    bool insecure_skip_verify, allow_http, fresh_connections;
     int64_t connect_timeout_ms, stall_timeout_ms, total_timeout_ms;
 };
 

@@ -1,0 +1,190 @@
+/* common/notifier.c: settings, words and layouts of notifiers; see notifier.h. notifier_post.c sends. */
+#include "common/notifier.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TITLE_LIMIT ((size_t)16 * 1024) /* bytes of one rendered title; layouts cut it further */
+#define TEXT_LIMIT ((size_t)256 * 1024) /* and of a text */
+
+/* --- settings --------------------------------------------------------------------------------- */
+
+const char *notifier_string(const cJSON *object, const char *name) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+/* Numbers are cJSON's own, or texts where the reader keeps them exact (yaml_json.h). */
+double notifier_number(const cJSON *object, const char *name) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    double n = cJSON_IsNumber(item) ? item->valuedouble
+               : cJSON_IsRaw(item)  ? strtod(item->valuestring, NULL)
+                                    : 0;
+    return isfinite(n) ? n : 0;
+}
+
+bool notifier_event_is(const cJSON *message, const char *event) {
+    return strcmp(notifier_string(message, "event"), event) == 0;
+}
+
+bool notifier_copy(char **ret, const cJSON *object, const char *name) {
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    *ret = cJSON_IsString(item) ? strdup(item->valuestring) : NULL;
+    return !cJSON_IsString(item) || *ret;
+}
+
+bool notifier_flag(const cJSON *object, const char *name) {
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+int64_t notifier_duration_ms(const char *text) {
+    static const struct {
+        const char *unit;
+        double ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    double sum = 0;
+    while (*text) {
+        char *end;
+        double number = strtod(text, &end);
+        size_t length = strspn(end, "mshd"), i = 0;
+        while (i < 5 && (strlen(units[i].unit) != length || strncmp(end, units[i].unit, length)))
+            i++;
+        if (end == text || i == 5 || !(number >= 0 && number <= 1e9))
+            return 0;
+        sum += number * units[i].ms;
+        text = end + length;
+    }
+    return sum < 1e15 ? (int64_t)sum : 0;
+}
+
+tu_rc notifier_refuse(tu_http_error *e, tu_rc rc, const char *code, const char *format, ...) {
+    va_list list;
+    *e = (tu_http_error){.rc = rc};
+    snprintf(e->code, sizeof e->code, "%s", code);
+    va_start(list, format);
+    vsnprintf(e->message, sizeof e->message, format, list);
+    va_end(list);
+    return rc;
+}
+
+tu_rc notifier_no_memory(tu_http_error *e) {
+    return notifier_refuse(e, TU_EINTERNAL, "memory", "out of memory");
+}
+
+tu_rc notifier_client(const cJSON *config, tu_http **ret, tu_http_error *error) {
+    const cJSON *tls = cJSON_GetObjectItemCaseSensitive(config, "tls");
+    const char *timeout = notifier_string(config, "timeout");
+    const char *ca = notifier_string(tls, "caFile"), *cert = notifier_string(tls, "certFile"),
+               *key = notifier_string(tls, "keyFile");
+    int64_t ms = *timeout ? notifier_duration_ms(timeout) : 15000;
+    if (ms <= 0)
+        return notifier_refuse(error, TU_EINVALID, "/timeout",
+                               "timeout: it must be longer than nothing, as in 15s");
+    return tu_http_new(
+        &(tu_http_options){.ca_file = *ca ? ca : NULL,
+                           .cert_file = *cert ? cert : NULL,
+                           .key_file = *key ? key : NULL,
+                           .insecure_skip_verify = notifier_flag(tls, "insecureSkipVerify"),
+                           .allow_http = notifier_flag(config, "allowHttp"),
+                           .fresh_connections = true,
+                           .stall_timeout_ms = ms,
+                           .total_timeout_ms = ms},
+        ret, error);
+}
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+static tu_rc read_template(const cJSON *templates, const char *name, tu_template **ret,
+                           tu_http_error *error) {
+    const char *text = notifier_string(templates, name);
+    tu_template_error wrong;
+    char pointer[32];
+    if (!*text)
+        return TU_OK;
+    *ret = tu_template_parse(text, strlen(text), NULL, &wrong);
+    if (*ret)
+        return TU_OK;
+    snprintf(pointer, sizeof pointer, "/templates/%s", name);
+    return notifier_refuse(error, TU_EINVALID, pointer,
+                           "templates.%s: line %u, column %u of it: %s", name, wrong.line,
+                           wrong.column, wrong.message);
+}
+
+tu_rc notifier_words_read(const cJSON *config, notifier_words *ret, tu_http_error *error) {
+    const cJSON *templates = cJSON_GetObjectItemCaseSensitive(config, "templates");
+    const char *language = notifier_string(config, "language");
+    *ret = (notifier_words){.language = tu_language_named(*language ? language : "en")};
+    if (!ret->language)
+        return notifier_refuse(error, TU_EINVALID, "/language", "language: en and ko are known");
+    tu_rc rc = read_template(templates, "title", &ret->title, error);
+    return rc == TU_OK ? read_template(templates, "text", &ret->text, error) : rc;
+}
+
+void notifier_words_done(notifier_words *w) {
+    tu_template_free(w->title);
+    tu_template_free(w->text);
+    *w = (notifier_words){0};
+}
+
+static bool render(const tu_template *t, const cJSON *message, tu_escape *escape, size_t limit,
+                   tu_out *out) {
+    tu_out text;
+    tu_out_init(&text, limit);
+    bool done = t && tu_template_render(t, message, NULL, escape, &text) && text.n;
+    if (done)
+        tu_out_add(out, text.text, text.n);
+    tu_out_done(&text);
+    return done;
+}
+
+void notifier_title(const notifier_words *w, const cJSON *message, tu_escape *escape, tu_out *out) {
+    size_t begin = out->n;
+    if (!render(w->title, message, escape, TITLE_LIMIT, out)) {
+        tu_out plain;
+        tu_out_init(&plain, TITLE_LIMIT);
+        tu_wording_title(w->language, message, &plain);
+        if (plain.text)
+            escape(out, plain.text, plain.n);
+        tu_out_done(&plain);
+    }
+    for (size_t i = begin; out->text && i < out->n; i++)
+        if ((unsigned char)out->text[i] < ' ')
+            out->text[i] = ' ';
+}
+
+bool notifier_text(const notifier_words *w, const cJSON *message, tu_escape *escape, tu_out *out) {
+    return render(w->text, message, escape, TEXT_LIMIT, out);
+}
+
+/* --- layouts ---------------------------------------------------------------------------------- */
+
+bool notifier_is_word(const char *text) {
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.");
+    return n > 2 && n <= 60 && text[n] == '\0';
+}
+
+size_t notifier_cut(char *text, size_t limit) {
+    size_t n = strlen(text), keep = limit < 3 ? 0 : limit - 3;
+    if (n <= limit)
+        return n;
+    while (keep && ((unsigned char)text[keep] & 0xC0) == 0x80) /* inside a character */
+        keep--;
+    for (size_t back = 1; back < 8 && back <= keep; back++) { /* inside an entity */
+        char c = text[keep - back];
+        if (c == ';')
+            break;
+        if (c == '&') {
+            keep -= back;
+            break;
+        }
+    }
+    while (keep && text[keep - 1] == '\\') /* half of an escape */
+        keep--;
+    memcpy(text + keep, "...", limit < 3 ? 1 : 4);
+    if (limit < 3)
+        text[0] = '\0';
+    return strlen(text);
+}

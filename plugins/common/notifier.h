@@ -1,0 +1,143 @@
+/*
+ * common/notifier.h: what the notifiers share that speak JSON over HTTP: their settings, secrets, one
+ * POST with a bounded answer, the host's context, and titles and texts from templates.
+ *
+ *     create:   notifier_client(), notifier_words_read()
+ *     deliver:  notifier_context_read() -> notifier_secret() -> notifier_post() -> classify -> wipe
+ *
+ * Invariants: what an answer says reaches an error only as a word of a known shape
+ * (notifier_is_word()), so no peer can make trueup repeat a token; an answer is read to
+ * NOTIFIER_ANSWER_LIMIT; a connection is never used again, because curl would send a POST a second
+ * time, unseen, when a kept connection turns out to be dead.
+ */
+#ifndef TU_PLUGINS_NOTIFIER_H
+#define TU_PLUGINS_NOTIFIER_H
+
+#include "common/http.h"
+#include "common/wording.h"
+
+#define NOTIFIER_ANSWER_LIMIT ((size_t)64 * 1024)
+
+/* --- pieces of schemas: members of "properties", without commas around them ------------------- */
+
+#define NOTIFIER_SECRET(description)                                                               \
+    "{\"type\":\"string\",\"x-trueup-secret\":true,\"description\":\"" description                 \
+    ": {env: NAME} or {file: PATH}\"}"
+
+#define NOTIFIER_HTTP_SCHEMA                                                                       \
+    "\"timeout\":{\"type\":\"string\",\"x-trueup-format\":\"duration\",\"default\":\"15s\","       \
+    "\"description\":\"How long one attempt may take\"},"                                          \
+    "\"tls\":{\"type\":\"object\",\"additionalProperties\":false,\"description\":"                 \
+    "\"Certificates\","                                                                            \
+    "\"properties\":{"                                                                             \
+    "\"caFile\":{\"type\":\"string\",\"x-trueup-format\":\"path\",\"description\":\"PEM file of "  \
+    "the certificates to trust instead of the system's\"},"                                        \
+    "\"certFile\":{\"type\":\"string\",\"x-trueup-format\":\"path\",\"description\":\"PEM file "   \
+    "of "                                                                                          \
+    "the client certificate\"},"                                                                   \
+    "\"keyFile\":{\"type\":\"string\",\"x-trueup-format\":\"path\",\"description\":\"PEM file of " \
+    "its key\"},"                                                                                  \
+    "\"insecureSkipVerify\":{\"type\":\"boolean\",\"default\":false,\"description\":\"Takes any "  \
+    "certificate. For tests only\"}}},"                                                            \
+    "\"allowHttp\":{\"type\":\"boolean\",\"default\":false,\"description\":\"Allows plain http "   \
+    "to "                                                                                          \
+    "other machines\"}"
+
+#define NOTIFIER_LANGUAGE_SCHEMA                                                                   \
+    "\"language\":{\"type\":\"string\",\"enum\":[\"en\",\"ko\"],\"default\":\"en\","               \
+    "\"description\":\"The language of what trueup itself says\"}"
+
+#define NOTIFIER_WORDS_SCHEMA                                                                      \
+    NOTIFIER_LANGUAGE_SCHEMA                                                                       \
+    ",\"templates\":{\"type\":\"object\",\"additionalProperties\":false,\"description\":\"Own "    \
+    "words instead of trueup's\",\"properties\":{"                                                 \
+    "\"title\":{\"type\":\"string\",\"description\":\"The first line\"},"                          \
+    "\"text\":{\"type\":\"string\",\"description\":\"What stands below it, instead of the list "   \
+    "of "                                                                                          \
+    "alerts\"}}}"
+
+/* --- settings --------------------------------------------------------------------------------- */
+
+/* A copy of a string member, NULL where there is none. False: no memory. */
+bool notifier_copy(char **ret, const cJSON *object, const char *name);
+bool notifier_flag(const cJSON *object, const char *name);
+/* "1m30s"; 0 when it is no duration. */
+int64_t notifier_duration_ms(const char *text);
+/* TU_EINVALID with the code "config" and that message. */
+tu_rc notifier_refuse(tu_http_error *e, tu_rc rc, const char *code, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+tu_rc notifier_no_memory(tu_http_error *e);
+/* The client that timeout, tls and allowHttp ask for. */
+tu_rc notifier_client(const cJSON *config, tu_http **ret, tu_http_error *error);
+
+typedef struct notifier_words {
+    const tu_language *language;
+    tu_template *title, *text; /* NULL: trueup's own */
+} notifier_words;
+/* A template that is wrong: TU_EINVALID whose code is the pointer to it ("/templates/title"). */
+tu_rc notifier_words_read(const cJSON *config, notifier_words *ret, tu_http_error *error);
+void notifier_words_done(notifier_words *w);
+/* The title, by the user's template or in trueup's words: one line, every value escaped. */
+void notifier_title(const notifier_words *w, const cJSON *message, tu_escape *escape, tu_out *out);
+/* The user's text; false: there is no template (or it can't be rendered: the alert goes out in
+ * trueup's words). */
+bool notifier_text(const notifier_words *w, const cJSON *message, tu_escape *escape, tu_out *out);
+
+/* --- one delivery ----------------------------------------------------------------------------- */
+
+typedef struct notifier_context {
+    unsigned attempt;
+    bool uncertain, brief;
+    char *reference; /* "": none; NULL after notifier_context_done() */
+} notifier_context;
+/* An empty text is the first attempt of a host that has no deliver. False: no memory. */
+bool notifier_context_read(tu_str json, notifier_context *ret);
+void notifier_context_done(notifier_context *c);
+
+/* Opens a secret of one line; to be given to notifier_wipe(). what: the property's name. After
+ * failure the host has heard why. */
+tu_rc notifier_secret(const tu_host *host, tu_call *call, const char *handle, const char *what,
+                      char **ret);
+void notifier_wipe(char *text); /* takes NULL */
+
+typedef struct notifier_answer {
+    int32_t status; /* 0: none came */
+    uint32_t retry_after_ms;
+    bool html;  /* says so itself, or looks like it: some proxy's page */
+    char *text; /* NUL-terminated; of a longer answer the first NOTIFIER_ANSWER_LIMIT bytes */
+    size_t n;
+    char origin[300];
+} notifier_answer;
+
+/*
+ * Posts JSON and reads the answer. TU_OK for 2xx. *error as tu_http_classify() has it, but to a
+ * sender of messages an address that isn't there and a conflict are plain refusals (TU_EINVALID),
+ * 413 is TU_EREFUSED with the code "too-large", and a connection that breaks once the request is
+ * under way is TU_ETIMEOUT: the message may have arrived. *ret is to be given to
+ * notifier_answer_done() in any case; with a status it has the answer of a refusal, too.
+ */
+typedef struct notifier_request {
+    const char *url, *bearer; /* bearer may be NULL */
+    const char *what;         /* "Slack": who should have answered, for messages */
+    tu_str body;
+} notifier_request;
+tu_rc notifier_post(tu_http *http, const tu_host *host, tu_call *call, const notifier_request *r,
+                    notifier_answer *ret, tu_http_error *error);
+void notifier_answer_done(notifier_answer *a);
+/* A 2xx that the service itself can't have written: somebody on the way answered. Tried again. */
+tu_rc notifier_strange_answer(const notifier_answer *a, const char *what, tu_http_error *error);
+
+/* Is it a word as services name their errors (letters, '_', '-', '.'), at most 60 bytes? */
+bool notifier_is_word(const char *text);
+
+/* --- small tools for layouts ------------------------------------------------------------------ */
+
+const char *notifier_string(const cJSON *object, const char *name); /* "" where there is none */
+double notifier_number(const cJSON *object, const char *name);
+/* Is it an event ("firing", "update", ...) of that name? */
+bool notifier_event_is(const cJSON *message, const char *event);
+/* Cuts text (malloc'd, NUL-terminated) to at most limit bytes with "..." at the end, never inside
+ * a character or an entity ("&amp;"). Returns its new length. */
+size_t notifier_cut(char *text, size_t limit);
+
+#endif
