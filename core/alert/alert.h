@@ -1,12 +1,9 @@
 /*
  * alert/alert.h: from a drift to a message, and from a message to a receiver.
  *
- * Composing is pure: a drift row in, deliveries out, committed by the engine in the drift's own
- * transaction. Delivering takes what is due from the store, lets the notifier try once, and writes
- * the outcome back; the class of the outcome decides about the next attempt (UNAVAILABLE,
- * THROTTLED, TIMEOUT, INTERNAL: again, with full-jitter backoff from 2 s to 5 min and Retry-After;
- * CANCELLED: again at once, it was no attempt; everything else: dead). After 24 h a message is
- * dead.
+ * alert/dispatch decides who is told and when; composing is pure: a snapshot and the alerts that it
+ * names in, one message out (message.c), frozen in the transaction that decided it. What happens to
+ * it then is in deliver.h's and deliver.c's hands.
  *
  * The message, one JSON object (its members are an interface: they are only ever added to). It is one
  * incident's, with its alerts; what stands at the top level about an object is that of the worst alert
@@ -77,13 +74,19 @@ typedef struct tu_snapshot {
         note; /* "", or why: "moved to route X", "flapping: 12 times in 10 minutes", "undeliverable to X" */
 } tu_snapshot;
 
-/* The message for one event in a drift's life ("firing", "update", "resolved"), at most
- * TU_LIMIT_MESSAGE_BYTES and always valid JSON, except when memory is exhausted (out->rc). rule may
- * be NULL (no labels). The drift needs no id yet: the incident is made of what it is about and when
- * it was opened. install_id makes ids unique among installations. */
+/* Reads one alert's row (tu_store_alert fits); TU_ENOTFOUND: it isn't there any more. */
+typedef tu_rc tu_alert_read(void *arg, tu_str fingerprint,
+                            tu_rc (*each)(void *arg, const tu_alert_row *row), void *each_arg,
+                            tu_error **error);
+/* The message of a snapshot: at most TU_LIMIT_MESSAGE_BYTES and always valid JSON, as long as out has
+ * that room; of what is too large the least needed is left out. Fails when an alert can't be read, and
+ * without memory. */
+tu_rc tu_alert_compose(tu_buf *out, const tu_snapshot *s, const char *install_id,
+                       tu_alert_read *read, void *arg, tu_error **error);
+
+/* Of version 1: until the engine has incidents. */
 void tu_alert_message(tu_buf *out, const tu_drift *d, const char *kind, const tu_rule *rule,
                       const char *install_id, int64_t wall_ms);
-/* Which receiver gets it: the name, or empty for nobody. */
 tu_str tu_alert_route(const tu_config *c, const tu_rule *rule, const tu_drift *d);
 
 /* What becomes of a delivery after an attempt. d is as the store gave it: d->attempts were made

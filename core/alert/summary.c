@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "value/json.h"
 
-enum { SUMMARY_BYTES = 400, VALUE_BYTES = 80, PATH_BYTES = 160 };
+enum { VALUE_BYTES = 80, PATH_BYTES = 160 };
 
 static const char *const verdict_phrases[TU_VERDICT_COUNT] = {
     [TU_VERDICT_IN_SYNC] = "is in sync",
@@ -34,8 +34,7 @@ static const struct {
     {"configuration", "isn't watched any more: the configuration changed"},
 };
 
-/* Appends what people can read of s, at most `limit` bytes of it. */
-static void add_visible(tu_buf *b, tu_str s, size_t limit) {
+void tu_alert_add_visible(tu_buf *b, tu_str s, size_t limit) {
     for (size_t i = 0, n; i < s.n; i += n) {
         tu_str rest = {s.p + i, s.n - i};
         bool hidden = tu_str_is_control(rest, &n);
@@ -49,18 +48,18 @@ static void add_visible(tu_buf *b, tu_str s, size_t limit) {
 
 static void add_value(tu_buf *b, const tu_value *v) {
     if (tu_value_is(v, TU_STRING) && v->string.n) {
-        add_visible(b, v->string, VALUE_BYTES);
+        tu_alert_add_visible(b, v->string, VALUE_BYTES);
         return;
     }
     _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     tu_json_write(&text, v, 0);
-    add_visible(b, tu_buf_str(&text), VALUE_BYTES);
+    tu_alert_add_visible(b, tu_buf_str(&text), VALUE_BYTES);
 }
 
 static void add_change(tu_buf *b, const tu_value *change) {
     const tu_value *desired = tu_value_get(change, "desired"), *live = tu_value_get(change, "live");
     tu_str kind = tu_value_get_string(change, "change");
-    add_visible(b, tu_value_get_string(change, "path"), PATH_BYTES);
+    tu_alert_add_visible(b, tu_value_get_string(change, "path"), PATH_BYTES);
     tu_buf_add_byte(b, ' ');
     if (tu_str_is(kind, "value") && desired && live) {
         add_value(b, desired);
@@ -70,12 +69,12 @@ static void add_change(tu_buf *b, const tu_value *change) {
         tu_buf_add_c(b, "added: ");
         add_value(b, live);
     } else {
-        add_visible(b, kind, VALUE_BYTES);
+        tu_alert_add_visible(b, kind, VALUE_BYTES);
     }
     tu_str manager = tu_value_get_string(tu_value_get(change, "owner"), "manager");
     if (manager.n) {
         tu_buf_add_c(b, " (field manager ");
-        add_visible(b, manager, VALUE_BYTES);
+        tu_alert_add_visible(b, manager, VALUE_BYTES);
         tu_buf_add_byte(b, ')');
     }
 }
@@ -85,19 +84,19 @@ static void add_subject(tu_buf *b, const tu_drift *d, const tu_value *finding) {
     const tu_object_id *id = &d->object;
     tu_str file = tu_value_get_string(finding, "file");
     if (id->name.n == 0) {
-        add_visible(b, file.n ? file : TU_S("a manifest"), PATH_BYTES);
+        tu_alert_add_visible(b, file.n ? file : TU_S("a manifest"), PATH_BYTES);
         int64_t line = tu_value_integer(tu_value_get(finding, "line"), 0);
         if (file.n && line > 0)
             tu_buf_addf(b, ":%lld", (long long)line);
         return;
     }
-    add_visible(b, id->kind, VALUE_BYTES);
+    tu_alert_add_visible(b, id->kind, VALUE_BYTES);
     tu_buf_add_byte(b, ' ');
     if (id->namespace_.n) {
-        add_visible(b, id->namespace_, VALUE_BYTES);
+        tu_alert_add_visible(b, id->namespace_, VALUE_BYTES);
         tu_buf_add_byte(b, '/');
     }
-    add_visible(b, id->name, VALUE_BYTES);
+    tu_alert_add_visible(b, id->name, VALUE_BYTES);
 }
 
 static void add_resolution(tu_buf *b, const tu_drift *d) {
@@ -121,7 +120,7 @@ static void add_state(tu_buf *b, const tu_drift *d, const tu_value *finding) {
             tu_buf_addf(b, ", and %zu more", count - 1);
     } else if (reason.n) {
         tu_buf_add_c(b, ": ");
-        add_visible(b, reason, PATH_BYTES);
+        tu_alert_add_visible(b, reason, PATH_BYTES);
     }
 }
 
@@ -133,7 +132,7 @@ void tu_alert_summary(tu_buf *out, const tu_drift *d, const char *kind, const tu
         add_resolution(&line, d);
     else
         add_state(&line, d, finding);
-    add_visible(out, tu_buf_str(&line), SUMMARY_BYTES);
+    tu_alert_add_visible(out, tu_buf_str(&line), TU_ALERT_SUMMARY_BYTES);
     if (line.rc == TU_EINTERNAL && out->rc == TU_OK)
         out->rc = TU_EINTERNAL;
 }

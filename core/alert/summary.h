@@ -11,4 +11,8 @@
  * there is none. */
 void tu_alert_summary(tu_buf *out, const tu_drift *d, const char *kind, const tu_value *finding);
 
+#define TU_ALERT_SUMMARY_BYTES 400
+/* Appends what people can read of s, at most `limit` bytes of it. */
+void tu_alert_add_visible(tu_buf *b, tu_str s, size_t limit);
+
 #endif
