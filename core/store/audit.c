@@ -21,10 +21,7 @@
 static const char domain[] = "trueup-audit-v1";
 enum { FIELDS = 11, FIRST_FIELD = 3 /* column of wall_ms */ };
 
-typedef struct chain {
-    int64_t n;
-    uint8_t hash[32];
-} chain;
+typedef tu_store_chain chain;
 
 static void add_number(tu_buf *b, uint64_t number, int bytes) {
     for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8)
@@ -114,11 +111,11 @@ tu_rc tu_store_audit_append(tu_store *s, int64_t wall_ms, const tu_audit *audits
                             tu_error **error) {
     if (n == 0)
         return TU_OK;
-    chain head;
-    tu_rc rc = read_head(s, &head, error);
+    tu_rc rc = s->head_known ? TU_OK : read_head(s, &s->head, error);
+    s->head_known = rc == TU_OK;
     for (size_t i = 0; i < n && rc == TU_OK; i++)
-        rc = append(s, &head, wall_ms, &audits[i], error);
-    return rc;
+        rc = append(s, &s->head, wall_ms, &audits[i], error);
+    return rc; /* on failure tu_store_finish() forgets the head */
 }
 
 /* Does the row at hand follow the record before it? Moves `last` on. */

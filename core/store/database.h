@@ -15,12 +15,20 @@
 #include "store/sql.h"
 #include "store/store.h"
 
+/* A record of the audit trail that another can follow. */
+typedef struct tu_store_chain {
+    int64_t n;
+    uint8_t hash[32];
+} tu_store_chain;
+
 struct tu_store {
     sqlite3 *db;
     sqlite3_stmt *statements[TU_SQL_COUNT];
     char *dir;
     int lock_fd; /* -1: none */
     char install_id[33];
+    tu_store_chain head; /* of the audit trail, when head_known */
+    bool head_known;
 };
 
 /* Says what went wrong with the last call on the connection. code: what SQLite returned. doing:
@@ -45,6 +53,14 @@ tu_rc tu_store_begin(tu_store *s, tu_error **error);
 /* Commits when rc is TU_OK, rolls back otherwise. Returns rc, or why the commit failed. */
 tu_rc tu_store_finish(tu_store *s, tu_rc rc, tu_error **error);
 
+/* TU_EINTEGRITY: a row holds a word that no version ever wrote. */
+tu_rc tu_store_strange(tu_store *s, const char *what, int64_t id, tu_error **error);
+
+/* Parts of a transaction. */
+tu_rc tu_store_alerting_put(tu_store *s, const tu_store_change *c, tu_error **error);
+/* drift_id: the change's own, if it has a drift. */
+tu_rc tu_store_delivery_make(tu_store *s, const tu_store_change *c, const tu_delivery *d,
+                             int64_t drift_id, int64_t *ret_id, tu_error **error);
 /* Appends to the chain; inside a transaction. */
 tu_rc tu_store_audit_append(tu_store *s, int64_t wall_ms, const tu_audit *audits, size_t n,
                             tu_error **error);

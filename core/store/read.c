@@ -1,6 +1,6 @@
 /*
- * store/read.c: everything that only reads. Rows are handed out one at a time and live until each()
- * returns.
+ * store/read.c: reading the drifts and the inventory. Rows are handed out one at a time and live
+ * until each() returns.
  */
 #include <stdio.h>
 
@@ -8,7 +8,7 @@
 #include "store/database.h"
 #include "store/words.h"
 
-static tu_rc strange_word(tu_store *s, const char *what, int64_t id, tu_error **error) {
+tu_rc tu_store_strange(tu_store *s, const char *what, int64_t id, tu_error **error) {
     return tu_error_set(error, TU_EINTEGRITY,
                         "%s %lld in %s/trueup.db holds a word that this trueup doesn't know", what,
                         (long long)id, s->dir);
@@ -45,67 +45,12 @@ tu_rc tu_store_open_drifts(tu_store *s, tu_rc (*each)(void *arg, const tu_drift 
     tu_rc rc = tu_store_step(s, statement, "read the drifts", &row, error);
     while (rc == TU_OK && row) {
         tu_drift d;
-        rc = read_drift(statement, &d) ? each(arg, &d) : strange_word(s, "drift", d.id, error);
+        rc = read_drift(statement, &d) ? each(arg, &d) : tu_store_strange(s, "drift", d.id, error);
         if (rc == TU_OK)
             rc = tu_store_step(s, statement, "read the drifts", &row, error);
     }
     tu_store_end(statement);
     return rc;
-}
-
-tu_rc tu_store_due_deliveries(tu_store *s, int64_t wall_ms, size_t limit,
-                              tu_rc (*each)(void *arg, const tu_delivery *d), void *arg,
-                              tu_error **error) {
-    sqlite3_stmt *row = tu_store_use(s, TU_SQL_DELIVERY_DUE);
-    tu_bind_integer(row, 1, wall_ms);
-    tu_bind_integer(row, 2, limit > INT32_MAX ? INT32_MAX : (int64_t)limit);
-    bool more = false;
-    tu_rc rc = tu_store_step(s, row, "read the deliveries", &more, error);
-    while (rc == TU_OK && more) {
-        tu_delivery d = {
-            .id = sqlite3_column_int64(row, 0),
-            .drift_id = sqlite3_column_int64(row, 1),
-            .receiver = tu_column_text(row, 2),
-            .kind = tu_column_text(row, 3),
-            .key = tu_column_text(row, 4),
-            .message = tu_column_text(row, 5),
-            .state = TU_DELIVERY_PENDING,
-            .attempts = sqlite3_column_int(row, 6),
-            .next_ms = sqlite3_column_int64(row, 7),
-            .created_ms = sqlite3_column_int64(row, 8),
-            .expires_ms = sqlite3_column_int64(row, 9),
-            .last_error = tu_column_text(row, 10),
-        };
-        rc = each(arg, &d);
-        if (rc == TU_OK)
-            rc = tu_store_step(s, row, "read the deliveries", &more, error);
-    }
-    tu_store_end(row);
-    return rc;
-}
-
-tu_rc tu_store_next_due(tu_store *s, int64_t *ret_wall_ms, tu_error **error) {
-    sqlite3_stmt *statement = tu_store_use(s, TU_SQL_DELIVERY_NEXT);
-    bool row;
-    tu_rc rc = tu_store_step(s, statement, "read the deliveries", &row, error);
-    if (rc != TU_OK)
-        return rc;
-    bool none = !row || sqlite3_column_type(statement, 0) == SQLITE_NULL;
-    *ret_wall_ms = none ? -1 : sqlite3_column_int64(statement, 0);
-    tu_store_end(statement);
-    return TU_OK;
-}
-
-tu_rc tu_store_delivery_counts(tu_store *s, int64_t ret[3], tu_error **error) {
-    sqlite3_stmt *statement = tu_store_use(s, TU_SQL_DELIVERY_COUNTS);
-    bool row;
-    tu_rc rc = tu_store_step(s, statement, "count the deliveries", &row, error);
-    if (rc != TU_OK)
-        return rc;
-    for (int state = TU_DELIVERY_PENDING; state <= TU_DELIVERY_DEAD; state++)
-        ret[state] = sqlite3_column_int64(statement, state);
-    tu_store_end(statement);
-    return TU_OK;
 }
 
 tu_rc tu_store_inventory_list(tu_store *s, tu_rc (*each)(void *arg, const tu_inventory_item *item),

@@ -1,14 +1,9 @@
 /*
- * store/sql.c: the schema and the statements.
+ * store/sql.c: the statements. The tables are in store/schema.c.
  *
- *   installation   one row: the random name of this state directory
- *   drift          an open or resolved record of a non-clean verdict
- *   audit          the trail, a hash chain (store/audit.c); triggers keep SQL from changing it by
- * accident delivery       one message to one receiver; `attempt` has a row for each try inventory
- * what was applied for a rule
- *
- * Enums are stored as the words of model/model.h, so that the file can be read without this
- * program.
+ * What is pending, open or firing is little, what was delivered or has ended is much: no statement
+ * that runs all the time may read what is much. Partial indexes see to that, and INDEXED BY makes a
+ * statement fail to prepare when its index is gone, where it would be slow without a word.
  */
 #include "store/sql.h"
 
@@ -20,66 +15,23 @@ const char tu_store_pragmas[] = "PRAGMA trusted_schema = OFF;"
                                 "PRAGMA synchronous = FULL;"  /* a commit survives a power cut */
                                 "PRAGMA journal_size_limit = 16777216;";
 
-static const char version_1[] =
-    "CREATE TABLE installation (id TEXT NOT NULL) STRICT;"
-
-    "CREATE TABLE drift ("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " rule TEXT NOT NULL, target TEXT NOT NULL, revision TEXT NOT NULL,"
-    " api_group TEXT NOT NULL, version TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL, "
-    "name TEXT NOT NULL,"
-    " state TEXT NOT NULL CHECK (state IN ('open', 'healing', 'resolved')),"
-    " verdict TEXT NOT NULL, severity TEXT NOT NULL, action TEXT NOT NULL,"
-    " finding TEXT NOT NULL, finding_hash INTEGER NOT NULL,"
-    " opened_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, resolved_ms INTEGER NOT NULL,"
-    " resolved_by TEXT NOT NULL) STRICT;"
-    "CREATE INDEX drift_open ON drift (id) WHERE state <> 'resolved';"
-
-    "CREATE TABLE audit ("
-    " n INTEGER PRIMARY KEY,"
-    " wall_ms INTEGER NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, rule TEXT NOT NULL, "
-    "target TEXT NOT NULL,"
-    " api_group TEXT NOT NULL, version TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL, "
-    "name TEXT NOT NULL,"
-    " detail TEXT NOT NULL, prev_hash BLOB NOT NULL, hash BLOB NOT NULL) STRICT;"
-    "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'audit "
-    "records are not changed'); END;"
-    "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'audit "
-    "records are not deleted'); END;"
-
-    "CREATE TABLE delivery ("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " drift_id INTEGER REFERENCES drift (id),"
-    " receiver TEXT NOT NULL, kind TEXT NOT NULL, idempotency_key TEXT NOT NULL UNIQUE, message "
-    "BLOB NOT NULL,"
-    " state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'dead')),"
-    " attempts INTEGER NOT NULL DEFAULT 0,"
-    " next_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
-    " last_error TEXT NOT NULL DEFAULT '') STRICT;"
-    "CREATE INDEX delivery_queue ON delivery (drift_id, receiver, id);"
-    "CREATE INDEX delivery_pending ON delivery (next_ms) WHERE state = 'pending';"
-    "CREATE INDEX delivery_dead ON delivery (id) WHERE state = 'dead';"
-
-    "CREATE TABLE attempt ("
-    " delivery_id INTEGER NOT NULL REFERENCES delivery (id), n INTEGER NOT NULL,"
-    " wall_ms INTEGER NOT NULL, outcome TEXT NOT NULL, text TEXT NOT NULL,"
-    " PRIMARY KEY (delivery_id, n)) STRICT, WITHOUT ROWID;"
-
-    "CREATE TABLE inventory ("
-    " rule TEXT NOT NULL, target TEXT NOT NULL,"
-    " api_group TEXT NOT NULL, version TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL, "
-    "name TEXT NOT NULL,"
-    " uid TEXT NOT NULL,"
-    " PRIMARY KEY (rule, target, api_group, kind, namespace, name)) STRICT, WITHOUT ROWID;";
-
-const char *const tu_store_migrations[] = {version_1};
-const size_t tu_store_schema_version = sizeof tu_store_migrations / sizeof *tu_store_migrations;
-
-/* The oldest pending one of its drift and receiver: the others wait for it. */
+/* The oldest pending one of its incident (or drift) and receiver: the others wait for it. */
 #define FIRST_IN_QUEUE                                                                             \
     " d.state = 'pending' AND NOT EXISTS (SELECT 1 FROM delivery AS earlier"                       \
-    " WHERE earlier.drift_id = d.drift_id AND earlier.receiver = d.receiver"                       \
-    " AND earlier.id < d.id AND earlier.state = 'pending')"
+    " INDEXED BY delivery_queue WHERE earlier.state = 'pending'"                                   \
+    " AND earlier.queue = d.queue AND earlier.receiver = d.receiver AND earlier.id < d.id)"
+
+/* read.c knows them by number */
+#define DELIVERY_COLUMNS                                                                           \
+    " d.id, d.drift_id, d.incident, d.receiver, d.kind, d.idempotency_key, d.message, d.state,"    \
+    " d.attempts, d.uncertain, d.brief, d.next_ms, d.created_ms, d.expires_ms, d.last_error,"      \
+    " coalesce((SELECT reference FROM told WHERE told.incident = d.incident"                       \
+    " AND told.receiver = d.receiver), '')"
+#define ALERT_COLUMNS                                                                              \
+    " a.fingerprint, a.firing, a.severity, a.started_ms, a.updated_ms, a.ended_ms, a.labels,"      \
+    " a.body"
+#define INCIDENT_COLUMNS " id, route, labels, is_open, opened_ms, updated_ms, closed_ms, state"
+#define MEMBER_COLUMNS " m.incident, m.fingerprint, m.state, m.told, m.joined_ms, m.left_ms"
 
 const char *const tu_store_statements[TU_SQL_COUNT] = {
     [TU_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -109,30 +61,117 @@ const char *const tu_store_statements[TU_SQL_COUNT] = {
     [TU_SQL_AUDIT_ALL] = "SELECT n, prev_hash, hash, wall_ms, actor, action, rule, target, "
                          "api_group, version, kind, namespace, name, detail"
                          " FROM audit ORDER BY n",
+
+    /* --- deliveries --- */
     [TU_SQL_DELIVERY_SERIAL] =
-        "SELECT count(*) FROM delivery WHERE drift_id IS ?1 AND receiver = ?2",
-    [TU_SQL_DELIVERY_INSERT] = "INSERT INTO delivery (drift_id, receiver, kind, idempotency_key, "
-                               "message, state, next_ms, created_ms, expires_ms)"
-                               " VALUES (?1, ?2, ?3, ?4, ?5, 'pending', ?6, ?7, ?8)",
-    /* what is pending is little, what was delivered is much: never a scan of the table */
+        "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'delivery'), 0)",
+    [TU_SQL_DELIVERY_INSERT] =
+        "INSERT INTO delivery (drift_id, incident, receiver, kind, idempotency_key, message, state,"
+        " next_ms, created_ms, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', ?7, ?8, ?9)",
+    /* those that ?3, a later one, says all of */
+    [TU_SQL_DELIVERY_OLDER] =
+        "SELECT id, kind FROM delivery INDEXED BY delivery_queue WHERE state = 'pending'"
+        " AND queue = ?1 AND receiver = ?2 AND id < ?3 AND kind IN ('update', 'repeat')"
+        " ORDER BY id LIMIT 1",
+    [TU_SQL_DELIVERY_SUPERSEDE] =
+        "UPDATE delivery SET state = 'superseded' WHERE id = ?1 AND state = 'pending'",
+    /* in the order of their times, which is the index's: a long queue isn't read to its end */
     [TU_SQL_DELIVERY_DUE] =
-        "SELECT id, drift_id, receiver, kind, idempotency_key, message, attempts, next_ms, "
-        "created_ms, expires_ms, last_error"
+        "SELECT" DELIVERY_COLUMNS
         " FROM delivery AS d INDEXED BY delivery_pending WHERE d.next_ms <= ?1 AND" FIRST_IN_QUEUE
-        " ORDER BY id LIMIT ?2",
+        " ORDER BY d.next_ms, d.id LIMIT ?2",
     [TU_SQL_DELIVERY_NEXT] =
-        "SELECT min(next_ms) FROM delivery AS d INDEXED BY delivery_pending WHERE" FIRST_IN_QUEUE,
-    /* rows are never deleted and ids have no gaps, so the rest is what was delivered */
-    [TU_SQL_DELIVERY_COUNTS] =
-        "SELECT pending, max_id - pending - dead, dead FROM (SELECT"
-        " (SELECT count(*) FROM delivery WHERE state = 'pending') AS pending,"
-        " (SELECT count(*) FROM delivery WHERE state = 'dead') AS dead,"
-        " (SELECT coalesce(max(id), 0) FROM delivery) AS max_id)",
+        "SELECT next_ms FROM delivery AS d INDEXED BY delivery_pending WHERE" FIRST_IN_QUEUE
+        " ORDER BY next_ms LIMIT 1",
+    [TU_SQL_DELIVERY_COUNTS] = "SELECT (SELECT n FROM tally WHERE state = 'pending'),"
+                               " (SELECT n FROM tally WHERE state = 'delivered'),"
+                               " (SELECT n FROM tally WHERE state = 'dead')",
+    [TU_SQL_DELIVERY_OF_INCIDENT] =
+        "SELECT" DELIVERY_COLUMNS " FROM delivery AS d WHERE d.incident = ?1 AND d.incident <> ''"
+        " ORDER BY d.id DESC LIMIT ?2",
+    [TU_SQL_DELIVERY_PENDING] =
+        "SELECT" DELIVERY_COLUMNS " FROM delivery AS d INDEXED BY delivery_pending"
+        " WHERE d.state = 'pending' ORDER BY d.id DESC LIMIT ?1",
+    [TU_SQL_DELIVERY_DEAD] =
+        "SELECT" DELIVERY_COLUMNS " FROM delivery AS d INDEXED BY delivery_dead"
+        " WHERE d.state = 'dead' ORDER BY d.id DESC LIMIT ?1",
+    [TU_SQL_DELIVERY_DONE] =
+        "SELECT" DELIVERY_COLUMNS " FROM delivery AS d INDEXED BY delivery_done"
+        " WHERE d.state IN ('delivered', 'superseded') AND d.state = ?2"
+        " ORDER BY d.created_ms DESC, d.id DESC LIMIT ?1",
+    /* What was superseded while it was on its way may still have arrived, or be told as uncertain */
     [TU_SQL_DELIVERY_OUTCOME] =
-        "UPDATE delivery SET state = ?2, next_ms = ?3, last_error = ?4, attempts = attempts + 1"
-        " WHERE id = ?1 AND state = 'pending'",
-    [TU_SQL_ATTEMPT_INSERT] = "INSERT INTO attempt (delivery_id, n, wall_ms, outcome, text)"
-                              " SELECT id, attempts, ?2, ?3, ?4 FROM delivery WHERE id = ?1",
+        "UPDATE delivery SET state = CASE WHEN state = 'superseded' AND ?2 <> 'delivered' THEN"
+        " state ELSE ?2 END, next_ms = ?3, last_error = ?4, attempts = attempts + 1,"
+        " uncertain = max(uncertain, ?5), brief = max(brief, ?6)"
+        " WHERE id = ?1 AND state IN ('pending', 'superseded')"
+        " RETURNING state, incident, receiver, kind, attempts",
+    [TU_SQL_DELIVERY_RESEND] =
+        "UPDATE delivery SET state = 'pending', next_ms = ?2, expires_ms = ?3"
+        " WHERE id = ?1 AND state = 'dead' RETURNING state, incident, receiver, kind, attempts",
+    [TU_SQL_ATTEMPT_INSERT] =
+        "INSERT INTO attempt (delivery_id, n, wall_ms, took_ms, outcome, text, reference)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [TU_SQL_ATTEMPT_LIST] = "SELECT delivery_id, wall_ms, took_ms, outcome, text, reference"
+                            " FROM attempt WHERE delivery_id = ?1 ORDER BY n",
+
+    /* --- alerts and incidents --- */
+    /* when it began stays; what isn't given stays */
+    [TU_SQL_ALERT_PUT] =
+        "INSERT INTO alert (fingerprint, firing, severity, started_ms, updated_ms, ended_ms,"
+        " labels, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (fingerprint) DO UPDATE"
+        " SET firing = excluded.firing, severity = excluded.severity,"
+        " updated_ms = excluded.updated_ms, ended_ms = excluded.ended_ms,"
+        " labels = iif(excluded.labels = '', labels, excluded.labels),"
+        " body = iif(excluded.body = '', body, excluded.body)",
+    [TU_SQL_ALERT_GET] = "SELECT" ALERT_COLUMNS " FROM alert AS a WHERE a.fingerprint = ?1",
+    [TU_SQL_ALERT_RESTORE] =
+        "SELECT a.fingerprint, a.firing, a.severity, a.started_ms, a.updated_ms, a.ended_ms,"
+        " a.labels, '' FROM alert AS a WHERE a.id IN (SELECT id FROM alert WHERE firing"
+        " UNION SELECT of.id FROM incident AS i CROSS JOIN member AS m ON m.incident = i.id"
+        " CROSS JOIN alert AS of ON of.fingerprint = m.fingerprint WHERE i.is_open)"
+        " ORDER BY a.id",
+    [TU_SQL_INCIDENT_PUT] =
+        "INSERT INTO incident (id, route, labels, is_open, opened_ms, updated_ms, closed_ms, state)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO UPDATE"
+        " SET route = excluded.route, labels = excluded.labels, is_open = excluded.is_open,"
+        " updated_ms = excluded.updated_ms, closed_ms = excluded.closed_ms, state = excluded.state",
+    [TU_SQL_INCIDENT_OPEN] = "SELECT" INCIDENT_COLUMNS " FROM incident WHERE is_open ORDER BY n",
+    [TU_SQL_INCIDENT_NEWEST_OPEN] =
+        "SELECT" INCIDENT_COLUMNS " FROM incident WHERE is_open ORDER BY n DESC LIMIT ?1",
+    [TU_SQL_INCIDENT_NEWEST] = "SELECT" INCIDENT_COLUMNS " FROM incident ORDER BY n DESC LIMIT ?1",
+    [TU_SQL_MEMBER_PUT] =
+        "INSERT INTO member (incident, fingerprint, state, told, joined_ms, left_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (incident, fingerprint) DO UPDATE"
+        " SET state = excluded.state, told = excluded.told, joined_ms = excluded.joined_ms,"
+        " left_ms = excluded.left_ms",
+    [TU_SQL_MEMBER_RESTORE] =
+        "SELECT" MEMBER_COLUMNS " FROM incident AS i CROSS JOIN member AS m ON m.incident = i.id"
+        " WHERE i.is_open ORDER BY i.n, m.joined_ms, m.fingerprint",
+    [TU_SQL_MEMBER_LIST] = "SELECT" MEMBER_COLUMNS "," ALERT_COLUMNS
+                           " FROM member AS m LEFT JOIN alert AS a ON a.fingerprint = m.fingerprint"
+                           " WHERE m.incident = ?1 ORDER BY m.joined_ms, m.fingerprint",
+    [TU_SQL_TOLD_PUT] = "INSERT INTO told (incident, receiver, firing, reference, wall_ms)"
+                        " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (incident, receiver) DO UPDATE"
+                        " SET firing = excluded.firing, wall_ms = excluded.wall_ms,"
+                        " reference = iif(excluded.reference = '', reference, excluded.reference)",
+    /* what it calls the message is known when the message has arrived */
+    [TU_SQL_TOLD_REFERENCE] =
+        "UPDATE told SET reference = ?3 WHERE incident = ?1 AND receiver = ?2",
+    [TU_SQL_TOLD_RESTORE] =
+        "SELECT t.incident, t.receiver, t.firing, t.reference, t.wall_ms FROM incident AS i"
+        " CROSS JOIN told AS t ON t.incident = i.id WHERE i.is_open"
+        " UNION SELECT incident, receiver, firing, reference, wall_ms FROM told WHERE firing"
+        " ORDER BY 1, 2",
+    [TU_SQL_SILENCE_PUT] =
+        "INSERT INTO silence (id, matchers, starts_ms, ends_ms, created_ms, author, comment)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE"
+        " SET matchers = excluded.matchers, starts_ms = excluded.starts_ms,"
+        " ends_ms = excluded.ends_ms, comment = excluded.comment",
+    [TU_SQL_SILENCE_LIST] = "SELECT id, matchers, starts_ms, ends_ms, created_ms, author, comment"
+                            " FROM silence ORDER BY created_ms, id",
+
+    /* --- inventory --- */
     /* an unchanged row isn't written again: no page, no sync */
     [TU_SQL_INVENTORY_PUT] =
         "INSERT INTO inventory (rule, target, api_group, kind, namespace, name, version, uid)"

@@ -135,6 +135,8 @@ tu_rc tu_store_finish(tu_store *s, tu_rc rc, tu_error **error) {
         rc = tu_store_run(s, tu_store_use(s, TU_SQL_COMMIT), "commit", NULL, error);
     /* SQLite has rolled back by itself after some errors; a failed rollback leaves nothing behind
      * either */
+    if (rc != TU_OK)
+        s->head_known = false;
     if (rc != TU_OK && !sqlite3_get_autocommit(s->db))
         tu_store_run(s, tu_store_use(s, TU_SQL_ROLLBACK), "roll back", NULL, NULL);
     return rc;
@@ -233,8 +235,11 @@ static tu_rc migrate(tu_store *s, int64_t version, tu_error **error) {
     tu_rc rc = tu_store_begin(s, error);
     if (rc != TU_OK)
         return rc;
-    for (size_t i = (size_t)version; i < tu_store_schema_version && rc == TU_OK; i++)
-        rc = execute(s, tu_store_migrations[i], "bring the state to this version", error);
+    for (size_t i = (size_t)version; i < tu_store_schema_version; i++)
+        for (int part = 0; part < TU_STORE_PARTS && rc == TU_OK; part++)
+            if (tu_store_migrations[i][part])
+                rc = execute(s, tu_store_migrations[i][part], "bring the state to this version",
+                             error);
     if (rc == TU_OK)
         rc = execute(s, head, "bring the state to this version", error);
     return tu_store_finish(s, rc, error);

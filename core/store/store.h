@@ -72,8 +72,8 @@ typedef struct tu_alert_row {
     bool firing;
     tu_severity severity;
     int64_t started_ms, updated_ms, ended_ms; /* wall; ended 0: firing */
-    tu_str labels;                            /* JSON object of strings */
-    tu_str body;
+    tu_str labels; /* JSON object of strings; empty: leave what is there */
+    tu_str body;   /* empty: leave what is there */
 } tu_alert_row;
 
 /* A group of alerts that is told as one, from its first alert to the end of its last. state: what
@@ -113,7 +113,9 @@ typedef struct tu_audit {
                                            "config.loaded", "incident.opened", "incident.closed",
                                            "delivery.made", "delivery.delivered", "delivery.dead",
                                            "delivery.superseded", "delivery.resent", "alert.acknowledged",
-                                           "alert.escalated", "silence.made", "silence.ended", "clock.jumped" ... */
+                                           "alert.escalated", "silence.made", "silence.ended", "clock.jumped" ...
+                                           The store itself writes those that begin with "delivery.",
+                                           with what they tell of */
     tu_object_id object;
     tu_str detail; /* JSON */
 } tu_audit;
@@ -148,7 +150,8 @@ typedef struct tu_store_change {
     const tu_silence_row *silences;
     size_t silence_count;
     /* Called inside the transaction, after the rows above are written, for each delivery without a
-     * message: writes it to out. It may read with tu_store_alert(). Not TU_OK: nothing is written. */
+     * message: writes it to out; d has its key by then. It may read with tu_store_alert(). Not TU_OK:
+     * nothing is written. */
     tu_rc (*compose)(void *arg, tu_store *s, const tu_delivery *d, tu_buf *out, tu_error **error);
     void *compose_arg;
 } tu_store_change;
@@ -168,8 +171,8 @@ tu_rc tu_store_alert(tu_store *s, tu_str fingerprint,
                      tu_error **error);
 /* All that alert/dispatch needs to go on after a restart: alerts that fire or are members of open
  * incidents (without body), open incidents, their members, what receivers were told of them, and of
- * closed ones where the last word was "firing"; silences that haven't ended. each() of a kind may be
- * NULL. */
+ * closed ones where the last word was "firing"; silences, ended ones too as long as they are kept (what
+ * has ended is for the reader's clock to say). each() of a kind may be NULL. */
 typedef struct tu_store_alerting {
     tu_rc (*alert)(void *arg, const tu_alert_row *row);
     tu_rc (*incident)(void *arg, const tu_incident_row *row);
@@ -185,8 +188,8 @@ tu_rc tu_store_restore_alerting(tu_store *s, const tu_store_alerting *each, tu_e
  * from. */
 tu_rc tu_store_open_drifts(tu_store *s, tu_rc (*each)(void *arg, const tu_drift *d), void *arg,
                            tu_error **error);
-/* Pending deliveries whose time has come, at most one per drift and receiver (order is kept),
- * oldest first. */
+/* Pending deliveries whose time has come, at most one per incident (of version 1: drift) and receiver
+ * (order is kept), the one that has waited longest first. */
 tu_rc tu_store_due_deliveries(tu_store *s, int64_t wall_ms, size_t limit,
                               tu_rc (*each)(void *arg, const tu_delivery *d), void *arg,
                               tu_error **error);
@@ -196,7 +199,8 @@ tu_rc tu_store_next_due(tu_store *s, int64_t *ret_wall_ms, tu_error **error);
  * 512 bytes. TU_ENOTFOUND when no pending delivery has that id. */
 tu_rc tu_store_attempted(tu_store *s, int64_t delivery_id, int64_t wall_ms, tu_rc outcome,
                          tu_str text, tu_delivery_state state, int64_t next_ms, tu_error **error);
-/* The same for many attempts in one transaction; a delivery that isn't pending any more is skipped. */
+/* The same for many attempts in one transaction; a delivery that isn't pending any more is skipped.
+ * One that was superseded while it was on its way stays so, unless it has arrived. */
 typedef struct tu_attempt {
     int64_t delivery_id, wall_ms, took_ms;
     tu_rc outcome;
@@ -207,18 +211,21 @@ typedef struct tu_attempt {
     bool uncertain, brief; /* from now on; once true they stay */
 } tu_attempt;
 tu_rc tu_store_attempted_many(tu_store *s, const tu_attempt *attempts, size_t n, tu_error **error);
-/* Counts for status: pending, delivered, dead. */
+/* Counts for status: pending, delivered (ever), dead. Takes no time, however many there are. */
 tu_rc tu_store_delivery_counts(tu_store *s, int64_t ret[3], tu_error **error);
 /* Deliveries, newest first, at most limit: those of an incident, or (incident empty) those in `state`.
- * With their attempts, oldest first, through attempt() (may be NULL) behind each. */
+ * With their attempts (state, next_ms, uncertain and brief aren't kept of one), oldest first, through
+ * attempt() (may be NULL) behind each. */
 tu_rc tu_store_deliveries(tu_store *s, tu_str incident, tu_delivery_state state, size_t limit,
                           tu_rc (*each)(void *arg, const tu_delivery *d),
                           tu_rc (*attempt)(void *arg, const tu_attempt *a), void *arg,
                           tu_error **error);
-/* Makes a dead delivery pending again, with the same bytes and key. TU_ENOTFOUND: none is dead under that id. */
-tu_rc tu_store_resend(tu_store *s, int64_t delivery_id, int64_t wall_ms, int64_t expires_ms,
-                      tu_error **error);
-/* Incidents, newest first: open ones, or all (at most limit). And the members of one. */
+/* Makes a dead delivery pending again, with the same bytes and key. actor: who asked, for the audit
+ * trail. TU_ENOTFOUND: none is dead under that id. */
+tu_rc tu_store_resend(tu_store *s, int64_t delivery_id, tu_str actor, int64_t wall_ms,
+                      int64_t expires_ms, tu_error **error);
+/* Incidents, newest first: open ones, or all (at most limit). And the members of one; alert is NULL
+ * when it was forgotten. */
 tu_rc tu_store_incidents(tu_store *s, bool open_only, size_t limit,
                          tu_rc (*each)(void *arg, const tu_incident_row *row), void *arg,
                          tu_error **error);

@@ -103,8 +103,8 @@ static tu_rc count_drift(void *arg, const tu_drift *d) {
     return TU_OK;
 }
 
-/* Everything belongs together: as many drifts as deliveries, twice as many audit records, and an
- * unbroken chain. */
+/* Everything belongs together: as many drifts as deliveries, three audit records for each (the third is
+ * the store's own, of the delivery), and an unbroken chain. */
 static bool is_consistent(tu_store *s, contents *c) {
     int64_t counts[3];
     char head[65];
@@ -114,7 +114,7 @@ static bool is_consistent(tu_store *s, contents *c) {
         tu_store_audit_verify(s, &c->audits, head, NULL) != TU_OK)
         return false;
     c->deliveries = counts[TU_DELIVERY_PENDING];
-    return c->drifts == c->deliveries && c->audits == 2 * c->drifts;
+    return c->drifts == c->deliveries && c->audits == 3 * c->drifts;
 }
 
 /* --- kill -9 ---------------------------------------------------------------------------------- */
