@@ -89,14 +89,4 @@ void tu_alert_message(tu_buf *out, const tu_drift *d, const char *kind, const tu
                       const char *install_id, int64_t wall_ms);
 tu_str tu_alert_route(const tu_config *c, const tu_rule *rule, const tu_drift *d);
 
-/* What becomes of a delivery after an attempt. d is as the store gave it: d->attempts were made
- * before this one. random is in [0, 1). retry_after_ms: what the receiver asked for, 0: nothing;
- * between 1 s and 1 h it is obeyed, beyond that clamped. */
-typedef struct tu_alert_next {
-    tu_delivery_state state;
-    int64_t next_ms;
-} tu_alert_next;
-tu_alert_next tu_alert_after(const tu_delivery *d, tu_rc outcome, int64_t retry_after_ms,
-                             int64_t wall_ms, double random);
-
 #endif

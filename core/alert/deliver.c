@@ -1,66 +1,71 @@
 /*
- * alert/deliver.c: who gets a message, and what becomes of it after an attempt.
+ * alert/deliver.c: what becomes of a delivery after an attempt; see deliver.h.
  *
  *                     +---- again (backoff) ----+
  *                     v                         |
  *     pending ---> attempt ---> TU_OK --------> delivered
  *                     |
- *                     +-------> refused for good, or too old -> dead
+ *                     +-------> refused for good, or past its deadline -> dead
+ *
+ * A class that isn't in is_passing is one that another attempt with the same bytes can't better:
+ * dead at once, so that the fallback hears of it while it matters.
  */
-#include "alert/alert.h"
+#include "alert/deliver.h"
+#include "alert/backoff.h"
 
 enum {
     FIRST_BACKOFF_MS = 2000,
-    LONGEST_BACKOFF_MS = 5 * 60 * 1000,
     SHORTEST_WAIT_MS = 100, /* full jitter may draw 0; a receiver that is down gets a breath */
     SHORTEST_RETRY_AFTER_MS = 1000,
     LONGEST_RETRY_AFTER_MS = 60 * 60 * 1000,
     LIFE_MS = 24 * 60 * 60 * 1000
 };
 
-tu_str tu_alert_route(const tu_config *c, const tu_rule *rule, const tu_drift *d) {
-    (void)rule; /* one receiver for everything, so far; routes by label need both */
-    (void)d;
-    return c->routing.receiver;
+bool tu_outcome_is_passing(tu_rc rc) {
+    return rc == TU_EUNAVAILABLE || rc == TU_ETHROTTLED || rc == TU_ETIMEOUT || rc == TU_EINTERNAL;
 }
 
-/* Is the outcome one that may be better next time? */
-static bool is_passing(tu_rc outcome) {
-    return outcome == TU_EUNAVAILABLE || outcome == TU_ETHROTTLED || outcome == TU_ETIMEOUT ||
-           outcome == TU_EINTERNAL;
+int64_t tu_outcome_pause(const tu_outcome *o) {
+    if (o->retry_after_ms <= 0 || !tu_outcome_is_passing(o->rc))
+        return 0;
+    if (o->retry_after_ms < SHORTEST_RETRY_AFTER_MS)
+        return SHORTEST_RETRY_AFTER_MS;
+    return o->retry_after_ms > LONGEST_RETRY_AFTER_MS ? LONGEST_RETRY_AFTER_MS : o->retry_after_ms;
 }
 
-/* Full jitter ("Exponential Backoff And Jitter", AWS Architecture Blog, 2015): anywhere between 0
- * and a ceiling that doubles. */
-static int64_t backoff(int32_t attempts, double random) {
+int64_t tu_backoff(int64_t before, double random) {
     int64_t ceiling = FIRST_BACKOFF_MS;
-    for (int32_t i = 0; i < attempts && ceiling < LONGEST_BACKOFF_MS; i++)
+    for (int64_t i = 0; i < before && ceiling < TU_BACKOFF_LONGEST_MS; i++)
         ceiling *= 2;
-    if (ceiling > LONGEST_BACKOFF_MS)
-        ceiling = LONGEST_BACKOFF_MS;
+    if (ceiling > TU_BACKOFF_LONGEST_MS)
+        ceiling = TU_BACKOFF_LONGEST_MS;
     int64_t wait = (int64_t)(random * (double)ceiling);
     return wait < SHORTEST_WAIT_MS ? SHORTEST_WAIT_MS : wait;
 }
 
-static int64_t clamp_retry_after(int64_t ms) {
-    if (ms <= 0)
-        return 0;
-    if (ms < SHORTEST_RETRY_AFTER_MS)
-        return SHORTEST_RETRY_AFTER_MS;
-    return ms > LONGEST_RETRY_AFTER_MS ? LONGEST_RETRY_AFTER_MS : ms;
+static tu_alert_next again(const tu_delivery *d, const tu_outcome *o, int64_t wall_ms,
+                           double random) {
+    int64_t expires_ms = d->expires_ms ? d->expires_ms : d->created_ms + LIFE_MS;
+    int64_t wait = tu_backoff(d->attempts, random), asked = tu_outcome_pause(o);
+    /* told to wait beyond the end of its life, it has no attempt left */
+    if (wall_ms >= expires_ms || asked > expires_ms - wall_ms)
+        return (tu_alert_next){.state = TU_DELIVERY_DEAD};
+    int64_t next_ms = wall_ms + (wait > asked ? wait : asked);
+    return (tu_alert_next){.state = TU_DELIVERY_PENDING,
+                           .next_ms = next_ms < expires_ms ? next_ms : expires_ms};
 }
 
-tu_alert_next tu_alert_after(const tu_delivery *d, tu_rc outcome, int64_t retry_after_ms,
-                             int64_t wall_ms, double random) {
-    if (outcome == TU_OK)
-        return (tu_alert_next){TU_DELIVERY_DELIVERED, 0};
-    if (outcome == TU_ECANCELLED) /* trueup itself stopped it, at its end or for a reload */
-        return (tu_alert_next){TU_DELIVERY_PENDING, wall_ms};
-    int64_t expires_ms = d->expires_ms ? d->expires_ms : d->created_ms + LIFE_MS;
-    int64_t wait = backoff(d->attempts, random), asked = clamp_retry_after(retry_after_ms);
-    /* told to wait beyond the end of its life, it has no attempt left */
-    if (!is_passing(outcome) || wall_ms >= expires_ms || asked > expires_ms - wall_ms)
-        return (tu_alert_next){TU_DELIVERY_DEAD, 0};
-    int64_t next_ms = wall_ms + (wait > asked ? wait : asked);
-    return (tu_alert_next){TU_DELIVERY_PENDING, next_ms < expires_ms ? next_ms : expires_ms};
+tu_alert_next tu_alert_after(const tu_delivery *d, const tu_outcome *o, int64_t wall_ms,
+                             double random) {
+    tu_alert_next next = {.state = TU_DELIVERY_DEAD};
+    if (o->rc == TU_OK)
+        next.state = TU_DELIVERY_DELIVERED;
+    else if (o->rc == TU_ECANCELLED) /* trueup itself stopped it, at its end or for a reload */
+        next = (tu_alert_next){.state = TU_DELIVERY_PENDING, .next_ms = wall_ms};
+    else if (o->rc == TU_EREFUSED && tu_str_is(o->code, "too-large") && !d->brief)
+        next = (tu_alert_next){.state = TU_DELIVERY_PENDING, .next_ms = wall_ms, .brief = true};
+    else if (tu_outcome_is_passing(o->rc))
+        next = again(d, o, wall_ms, random);
+    next.uncertain = o->rc == TU_ETIMEOUT;
+    return next;
 }

@@ -180,3 +180,9 @@ void tu_alert_message(tu_buf *out, const tu_drift *d, const char *kind, const tu
     }
     tu_arena_done(&arena);
 }
+
+tu_str tu_alert_route(const tu_config *c, const tu_rule *rule, const tu_drift *d) {
+    (void)rule;
+    (void)d;
+    return c->routing.receiver;
+}

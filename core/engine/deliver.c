@@ -11,7 +11,7 @@
  */
 #include <stdlib.h>
 
-#include "alert/alert.h"
+#include "alert/deliver.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -94,8 +94,11 @@ static void send_done(tu_job *job) {
     uint64_t random = 0;
     tu_random(&random, sizeof random);
     tu_clock clock = tu_clock_real();
-    j->next = tu_alert_after(&j->delivery, j->rc, j->error ? j->error->retry_after_ms : 0,
-                             tu_clock_wall(&clock), (double)(random >> 11) / 9007199254740992.0);
+    const tu_outcome outcome = {.rc = j->rc,
+                                .code = tu_str_c(j->error && j->error->code ? j->error->code : ""),
+                                .retry_after_ms = j->error ? j->error->retry_after_ms : 0};
+    j->next = tu_alert_after(&j->delivery, &outcome, tu_clock_wall(&clock),
+                             (double)(random >> 11) / 9007199254740992.0);
     if (j->rc != TU_OK)
         tu_log(j->next.state == TU_DELIVERY_DEAD ? TU_LOG_ERROR : TU_LOG_WARN,
                j->next.state == TU_DELIVERY_DEAD ? "an alert could not be delivered and is given up"

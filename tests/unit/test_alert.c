@@ -288,89 +288,6 @@ static void without_memory_the_buffer_says_so(void **state) {
     assert_true(failures > 0);
 }
 
-static void the_class_of_the_outcome_decides(void **state) {
-    (void)state;
-    static const struct {
-        tu_rc outcome;
-        tu_delivery_state state;
-    } cases[] = {
-        {TU_OK, TU_DELIVERY_DELIVERED},       {TU_EUNAVAILABLE, TU_DELIVERY_PENDING},
-        {TU_ETHROTTLED, TU_DELIVERY_PENDING}, {TU_ETIMEOUT, TU_DELIVERY_PENDING},
-        {TU_EINTERNAL, TU_DELIVERY_PENDING},  {TU_ECANCELLED, TU_DELIVERY_PENDING},
-        {TU_EINVALID, TU_DELIVERY_DEAD},      {TU_EDENIED, TU_DELIVERY_DEAD},
-        {TU_ENOTFOUND, TU_DELIVERY_DEAD},     {TU_ECONFLICT, TU_DELIVERY_DEAD},
-        {TU_EUNSUPPORTED, TU_DELIVERY_DEAD},  {TU_EINTEGRITY, TU_DELIVERY_DEAD},
-        {TU_EREFUSED, TU_DELIVERY_DEAD},      {-99, TU_DELIVERY_DEAD},
-    };
-    tu_delivery d = {.created_ms = 1000, .expires_ms = 86401000};
-    for (size_t i = 0; i < COUNT(cases); i++)
-        if (tu_alert_after(&d, cases[i].outcome, 0, 2000, 0.5).state != cases[i].state)
-            fail_msg("outcome %d", cases[i].outcome);
-}
-
-static void waits_grow_and_obey_the_receiver(void **state) {
-    (void)state;
-    static const struct {
-        int32_t attempts;
-        double random;
-        int64_t retry_after_ms, wait_ms;
-    } cases[] = {
-        {0, 0.0, 0, 100},
-        {0, 0.5, 0, 1000},
-        {0, 0.999999, 0, 1999},
-        {1, 0.5, 0, 2000},
-        {3, 0.5, 0, 8000},
-        {7, 0.5, 0, 128000},
-        {8, 0.5, 0, 150000},
-        {1000, 0.5, 0, 150000},
-        {INT32_MAX, 0.5, 0, 150000},
-        {0, 0.5, 30000, 30000},
-        {0, 0.5, 5, 1000},
-        {8, 0.5, 1000, 150000},
-        {0, 0.5, INT64_MAX, 3600000},
-        {0, 0.5, -5, 1000},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        tu_delivery d = {.created_ms = 1000, .expires_ms = 86401000, .attempts = cases[i].attempts};
-        tu_alert_next next =
-            tu_alert_after(&d, TU_ETHROTTLED, cases[i].retry_after_ms, 2000, cases[i].random);
-        assert_int_equal(next.state, TU_DELIVERY_PENDING);
-        if (next.next_ms != 2000 + cases[i].wait_ms)
-            fail_msg("case %zu waits %lld ms", i, (long long)next.next_ms - 2000);
-    }
-}
-
-static void a_message_that_is_too_old_is_dead(void **state) {
-    (void)state;
-    tu_delivery d = {.created_ms = 0, .expires_ms = 86400000, .attempts = 50};
-    tu_alert_next next = tu_alert_after(&d, TU_EUNAVAILABLE, 0, 86399000, 0.5);
-    assert_int_equal(next.state, TU_DELIVERY_PENDING);
-    assert_int_equal(next.next_ms, 86400000); /* one more at the very end */
-    assert_int_equal(tu_alert_after(&d, TU_EUNAVAILABLE, 0, 86400000, 0.5).state, TU_DELIVERY_DEAD);
-    assert_int_equal(tu_alert_after(&d, TU_ETHROTTLED, 5000, 86399000, 0.5).state,
-                     TU_DELIVERY_DEAD); /* not before it may */
-    assert_int_equal(tu_alert_after(&d, TU_OK, 0, 99999999, 0.5).state, TU_DELIVERY_DELIVERED);
-    d.expires_ms = 0; /* none given: 24 h after it was made */
-    assert_int_equal(tu_alert_after(&d, TU_EUNAVAILABLE, 0, 86399999, 0.5).state,
-                     TU_DELIVERY_PENDING);
-    assert_int_equal(tu_alert_after(&d, TU_EUNAVAILABLE, 0, 86400000, 0.5).state, TU_DELIVERY_DEAD);
-}
-
-static void an_unreachable_receiver_is_tried_for_a_day_and_not_without_end(void **state) {
-    (void)state;
-    tu_delivery d = {.created_ms = 0, .expires_ms = 86400000};
-    int64_t now = 0;
-    for (;; d.attempts++) {
-        tu_alert_next next = tu_alert_after(&d, TU_EUNAVAILABLE, 0, now, 0.5);
-        if (next.state == TU_DELIVERY_DEAD)
-            break;
-        assert_true(next.next_ms > now);
-        now = next.next_ms;
-    }
-    assert_int_equal(now, 86400000);
-    assert_in_range(d.attempts, 500, 700);
-}
-
 static void routing_names_the_receiver_or_nobody(void **state) {
     (void)state;
     tu_config c = {.routing = {.receiver = TU_S("hook")}};
@@ -391,10 +308,6 @@ int main(void) {
         cmocka_unit_test(a_large_finding_loses_its_last_changes_only),
         cmocka_unit_test(no_input_prevents_a_message),
         cmocka_unit_test(without_memory_the_buffer_says_so),
-        cmocka_unit_test(the_class_of_the_outcome_decides),
-        cmocka_unit_test(waits_grow_and_obey_the_receiver),
-        cmocka_unit_test(a_message_that_is_too_old_is_dead),
-        cmocka_unit_test(an_unreachable_receiver_is_tried_for_a_day_and_not_without_end),
         cmocka_unit_test(routing_names_the_receiver_or_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

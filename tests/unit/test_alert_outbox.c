@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "alert/alert.h"
+#include "alert/deliver.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
@@ -163,7 +164,8 @@ static bool attempt(world *w, const tu_delivery *d) {
         crash(w);
         return false;
     }
-    tu_alert_next next = tu_alert_after(d, outcome, retry_after, now, draw(w, 1000) / 1000.0);
+    const tu_outcome ended = {.rc = outcome, .retry_after_ms = retry_after};
+    tu_alert_next next = tu_alert_after(d, &ended, now, draw(w, 1000) / 1000.0);
     w->dead += next.state == TU_DELIVERY_DEAD;
     assert_int_equal(tu_store_attempted(w->store, d->id, now, outcome, TU_S("text"), next.state,
                                         next.next_ms, NULL),
