@@ -1,0 +1,1 @@
+add_dependencies(test_notifier_file notifier-file)
