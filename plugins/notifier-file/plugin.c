@@ -76,10 +76,6 @@ static tu_rc deliver(tu_instance *i, tu_call *call, tu_str message, tu_str key, 
                : fail(i, call, &error);
 }
 
-static tu_rc send_message(tu_instance *i, tu_call *call, tu_str message, tu_str key) {
-    return deliver(i, call, message, key, (tu_str){NULL, 0});
-}
-
 static tu_rc probe(tu_instance *i, tu_call *call) {
     journal_error error;
     return journal_probe(&i->journal, &error) == TU_OK ? TU_OK : fail(i, call, &error);
@@ -89,7 +85,7 @@ static tu_rc probe(tu_instance *i, tu_call *call) {
 
 static const tu_common common = {sizeof common, create, destroy, probe};
 static const tu_notifier notifier = {
-    .size = sizeof notifier, .common = &common, .send = send_message, .deliver = deliver};
+    .size = sizeof notifier, .common = &common, .deliver = deliver};
 
 static const void *vtable(const char *id) {
     return strcmp(id, "trueup.notifier/1") == 0 ? &notifier : NULL;
@@ -112,7 +108,7 @@ const tu_plugin *trueup_plugin_v1(void) {
     static const tu_plugin plugin = {
         .size = sizeof plugin,
         .abi_minor = TU_ABI_MINOR,
-        .min_host_minor = 0,
+        .min_host_minor = 1,
         .thread_model = TU_THREADS_PARALLEL,
         .id = "dev.trueup.notifier-file",
         .version = TRUEUP_VERSION,

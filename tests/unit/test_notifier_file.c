@@ -30,7 +30,7 @@ static tu_plugin_use *journal(const test_folder *f, const char *more) {
 }
 
 static tu_rc send_it(tu_plugin_use *u, const char *message, const char *key, tu_error **error) {
-    return tu_call_send(u, tu_str_c(message), tu_str_c(key), NULL, error);
+    return tu_call_send(u, tu_str_c(message), tu_str_c(key), NULL, NULL, NULL, error);
 }
 
 static void assert_file(const test_folder *f, const char *name, const char *expected) {
