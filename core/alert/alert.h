@@ -20,7 +20,8 @@
  *   installation  the state directory's name (tu_store_install_id)
  *   severity      the worst
  *   summary       one line for people: of the only alert, or how many of what
- *   counts        {"firing","resolved","shown"}: alerts of the incident
+ *   counts        {"firing","resolved","shown"}: alerts of the incident; "verdicts": how many of those that fire (or fired) have
+ *                 which verdict, as in {"drifted":950,"missing":50}, absent where it isn't known
  *   startsAt, updatedAt, endsAt (resolved only): RFC 3339, UTC
  *   acknowledged  {"by","comment"}, or absent
  *   escalation    its step, from 1; absent otherwise

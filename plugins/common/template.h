@@ -5,10 +5,15 @@
  *                                                   a JSON pointer to the same
  *   {{summary | upper}} {{startsAt | date "%H:%M" "Asia/Seoul"}} {{note | default "-"}} {{text | cut 80}}
  *                                                   filters, from left to right: upper lower cut default date
- *                                                   duration json url count
+ *                                                   duration json url count code (see below)
  *   {{#if severity == "critical"}} ... {{else}} ... {{/if}}       also !=, and a field alone: is it there and not empty?
  *   {{#each alerts}} {{@number}} {{summary}} ... {{/each}}         limit: {{#each alerts 5}}
- *   {{! a comment }}   {{{{  is  {{
+ *   {{#if alerts}} ... {{/if}}  {{#each labels}} {{@key}}: {{this}}{{#if @last}}.{{/if}} {{/each}}    also @first, and {{else}} of an empty each
+ *   {{! a comment }}   {{{{  is  {{             a tag of a block that stands alone on a line takes the line with it
+ *
+ * A name is looked for in the items of the each around it, from the innermost, then in fields, then in the message; a pointer always
+ * begins at the message. `json` writes the value as JSON and stands outside of quotes: its own are in it. `code` is for text between ``` and ```.
+ * `duration` is of seconds: "3h 20m". In {{#if}}, 0 and false are nothing.
  *
  * A template can't loop without end, read a file, the environment or the network: it sees the message and nothing else. Its
  * output and its steps are limited. A field that no message has, a filter that isn't there, a block without end are found
@@ -38,7 +43,8 @@ tu_template *tu_template_parse(const char *text, size_t n, const char *const *ex
                                tu_template_error *error);
 void tu_template_free(tu_template *t); /* takes NULL */
 
-/* A growing text; text is NUL-terminated, or NULL without memory or beyond the limit (failed). */
+/* A growing text, NUL-terminated. Failed: it was cut at the limit, between two characters, and takes nothing more; or memory is
+ * exhausted, then text is NULL. */
 typedef struct tu_out {
     char *text;
     size_t n, room, limit;
@@ -60,6 +66,10 @@ void tu_escape_json(tu_out *o, const char *value, size_t n); /* inside a JSON st
 void tu_escape_header(tu_out *o, const char *value,
                       size_t n); /* one line of visible ASCII and UTF-8 */
 void tu_escape_url(tu_out *o, const char *value, size_t n); /* percent-encoding */
+/* For a chat's text inside a JSON string. */
+void tu_escape_html_json(tu_out *o, const char *value, size_t n);
+void tu_escape_slack_json(tu_out *o, const char *value, size_t n);
+void tu_escape_markdown_json(tu_out *o, const char *value, size_t n);
 
 /* message and fields: objects; a name is looked for in the innermost each's item, then in fields, then in message. False: out->failed, cut at the
  * limit or without memory. */
