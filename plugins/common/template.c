@@ -357,7 +357,7 @@ static bool read_filter(reader *r, filter *f) {
     }
 }
 
-static bool read_value(reader *r, place *v, const shape **ret) {
+static bool read_value(reader *r, expression *v, const shape **ret) {
     if (!read_path(r, &v->path, ret))
         return false;
     for (skip_blanks(r); skip(r, "|"); skip_blanks(r)) {
@@ -489,7 +489,7 @@ static node *read_opening(reader *r, size_t open) {
     return read_block(r, open, n, s) ? n : NULL;
 }
 
-static node *read_place(reader *r) {
+static node *read_expression(reader *r) {
     const shape *s;
     node *n = new_node(r, NODE_VALUE);
     if (!n || !read_value(r, &n->value, &s) || !end_tag(r))
@@ -549,7 +549,7 @@ static node *read_tag(reader *r, size_t open) {
         return read_opening(r, open);
     if (skip(r, "!"))
         return skip_comment(r, open), NULL;
-    return read_place(r);
+    return read_expression(r);
 }
 
 /* Up to the end of the text, or to the "else" or "/if" of a tag, where it stops inside that tag. */

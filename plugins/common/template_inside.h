@@ -91,11 +91,11 @@ typedef struct filter {
     const char *text;
     const zone *zone;
 } filter;
-typedef struct place {
+typedef struct expression {
     path path;
     filter *filters;
     unsigned filter_count;
-} place;
+} expression;
 
 typedef enum node_kind { NODE_TEXT, NODE_VALUE, NODE_IF, NODE_EACH } node_kind;
 typedef enum compare { COMPARE_NOT, COMPARE_EQUAL, COMPARE_UNEQUAL } compare;
@@ -104,7 +104,7 @@ struct node {
     node_kind kind;
     const char *text;
     size_t n;
-    place value; /* of all but NODE_TEXT */
+    expression value; /* of all but NODE_TEXT */
     compare compare;
     const char *other; /* what it is compared with */
     unsigned limit;    /* of each; 0: none */

@@ -311,7 +311,7 @@ static void apply(const filter *f, const cJSON *v, tu_out *text) {
 }
 
 /* The value before it is made harmless. *ret_v: the value itself, where no filter changed it. */
-static void evaluate(const writer *w, const place *v, tu_out *ret, const cJSON **ret_v) {
+static void evaluate(const writer *w, const expression *v, tu_out *ret, const cJSON **ret_v) {
     const path *p = &v->path;
     const each_state *e = &w->each[p->level];
     char number[16];
@@ -343,11 +343,11 @@ static void evaluate(const writer *w, const place *v, tu_out *ret, const cJSON *
     }
 }
 
-static bool has_filter(const place *v, filter_kind kind) {
+static bool has_filter(const expression *v, filter_kind kind) {
     return v->filter_count && v->filters[v->filter_count - 1].kind == kind;
 }
 
-static void write_value(writer *w, const place *v) {
+static void write_value(writer *w, const expression *v) {
     tu_out text;
     const cJSON *unused;
     tu_escape *escape = w->escape;
