@@ -31,6 +31,12 @@
 #define TU_LIMIT_DESCRIPTION_BYTES (16u * TU_MIB)  /* one kind description */
 #define TU_LIMIT_PATTERN_STEPS 1000000u            /* backtracking steps of one regular expression (PCRE2 match limit) */
 #define TU_LIMIT_PATTERN_DEPTH 10000u              /* nesting of its backtracking (PCRE2 depth limit) */
+#define TU_LIMIT_MATCHER_BYTES 4096u               /* one condition on a label */
+#define TU_LIMIT_MATCHER_STEPS 100000u             /* backtracking steps of its regular expression (PCRE2 match limit) */
+#define TU_LIMIT_MATCHER_HEAP_KIB 4096u            /* memory for them (PCRE2 heap limit) */
+#define TU_LIMIT_ROUTES 10000u                     /* routes of the tree */
+#define TU_LIMIT_ROUTE_DEPTH 32u                   /* routes within routes */
+#define TU_LIMIT_INTERVAL_DAYS 366u                /* every wait and interval of alerts */
 #define TU_LIMIT_UNMANAGED 100000u                  /* unmanaged objects told of one kind in one namespace */
 #define TU_LIMIT_MANAGERS 256u                     /* entries of managedFields that are read; the latest, and ours */
 #define TU_LIMIT_CHANGES 1000u                     /* changes listed for one object */

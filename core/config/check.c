@@ -55,10 +55,8 @@ static void choose_receiver(tu_reader *r) {
     tu_config *c = r->config;
     if (r->has_routing || c->notifier_count == 0)
         return;
-    if (c->notifier_count == 1) {
-        c->routing.receiver = c->notifiers[0].name; /* nobody wrote it */
-        return;
-    }
+    if (c->notifier_count == 1)
+        return; /* tu_make_root_route() takes it */
     if (r->document_lost)
         return;
     tu_error **e = tu_reader_error_at(
@@ -90,6 +88,8 @@ void tu_check_references(tu_reader *r) {
             check_reference(r, reference);
     }
     choose_receiver(r);
+    tu_make_root_route(r);
+    tu_check_routing(r);
     warn_unused(r, &used, "Source", r->config->sources, r->config->source_count);
     warn_unused(r, &used, "Target", r->config->targets, r->config->target_count);
     tu_map_done(&used, NULL);

@@ -61,7 +61,8 @@ static size_t find_kind(tu_reader *r, const tu_value *document) {
         tu_error **e =
             tu_reader_error(r, v ? v : document, v ? "kind must be a word" : "kind is missing");
         tu_error_hint(
-            e, "write one of Source, Target, Notifier, Rule, Routing, Plugin, Pack, RuleTest");
+            e, "write one of Source, Target, Notifier, Rule, Routing, Plugin, Pack, RuleTest, "
+               "RoutingTest");
         return n;
     }
     for (size_t i = 0; i < n; i++) {
@@ -80,8 +81,8 @@ static size_t find_kind(tu_reader *r, const tu_value *document) {
     if (near)
         tu_error_hint(e, "did you mean '%s'?", near);
     else
-        tu_error_hint(e, "there are Source, Target, Notifier, Rule, Routing, Plugin, Pack and "
-                         "RuleTest; manifests belong in a source");
+        tu_error_hint(e, "there are Source, Target, Notifier, Rule, Routing, Plugin, Pack, "
+                         "RuleTest and RoutingTest; manifests belong in a source");
     return n;
 }
 
@@ -370,6 +371,24 @@ const tu_use *tu_config_target(const tu_config *c, tu_str name) {
 
 const tu_use *tu_config_notifier(const tu_config *c, tu_str name) {
     return find_use(c->notifiers, c->notifier_count, name);
+}
+
+/* Is `name` told, sooner or later, of what `from` could not be told, by their own fallbacks? */
+static bool falls_back_to(const tu_config *c, tu_str from, tu_str name) {
+    for (size_t i = 0; i <= c->notifier_count && from.n > 0; i++) {
+        if (tu_str_eq(from, name))
+            return true;
+        const tu_use *use = tu_config_notifier(c, from);
+        from = use ? use->fallback : (tu_str){0};
+    }
+    return false;
+}
+
+tu_str tu_config_fallback(const tu_config *c, tu_str notifier) {
+    const tu_use *use = tu_config_notifier(c, notifier);
+    if (use && use->fallback.n > 0)
+        return use->fallback;
+    return falls_back_to(c, c->routing.fallback, notifier) ? (tu_str){0} : c->routing.fallback;
 }
 
 const tu_pack *tu_config_pack(const tu_config *c, tu_str name) {

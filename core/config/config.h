@@ -1,8 +1,8 @@
 /*
  * config/config.h: documents to typed configuration, with every mistake located.
  *
- * YAML documents (strict reading) of the kinds Source, Target, Notifier, Rule, Routing, Plugin, Pack
- * and RuleTest in a file or a folder (*.yaml, *.yml, not recursive, byte order of names). Everything is checked
+ * YAML documents (strict reading) of the kinds Source, Target, Notifier, Rule, Routing, Plugin, Pack,
+ * RuleTest and RoutingTest in a file or a folder (*.yaml, *.yml, not recursive, byte order of names). Everything is checked
  * before anything is used: shapes (JSON Schema, one for each kind, also printed by `config
  * schema`), references between documents, globs, durations, cron, duplicate names. A configuration
  * is immutable and reference-counted; a reload makes a new one or leaves the old one in place.
@@ -36,7 +36,8 @@ typedef struct tu_use {
     int64_t interval_ms; /* Source: how often to ask; Target: how often to list where it can't
                             watch. Default 1m. */
     /* Notifier only: */
-    tu_str fallback;                    /* another Notifier; empty: the Routing's */
+    tu_str fallback; /* another Notifier; empty: the Routing's. tu_config_fallback() answers both */
+    tu_place fallback_place;
     int64_t deadline_ms;                /* how long delivering is tried; default 24h */
     int64_t rate_messages, rate_per_ms; /* spec.rate; 0: as the plugin's schema says */
 } tu_use;
@@ -58,7 +59,9 @@ typedef struct tu_strs {
 } tu_strs;
 
 typedef struct tu_schedule tu_schedule;
-typedef struct tu_window {  /* open from each time the cron expression fires, for the duration */
+typedef struct
+    tu_window { /* open from each time the cron expression fires, for the duration; or (no
+                               cron) from one time of day to another on some days */
     tu_str cron, time_zone; /* "" is UTC */
     int64_t duration_ms;
     const tu_schedule *schedule; /* parsed at load; NULL in a window made by hand, which is then
@@ -187,6 +190,7 @@ tu_rc tu_matcher_parse(tu_arena *a, tu_str text, tu_matcher *ret, size_t *column
 bool tu_matcher_match(const tu_matcher *m,
                       tu_str value); /* value: the label's, empty where it isn't there */
 bool tu_matchers_match(const tu_matchers *m, const tu_labels *labels);
+tu_str tu_labels_get(const tu_labels *labels, tu_str key); /* empty where it isn't there */
 
 /* A named set of times; open while one of its windows is. */
 typedef struct tu_time_set {
@@ -229,8 +233,9 @@ struct tu_route {
     tu_place place;
 };
 
-typedef struct
-    tu_inhibition { /* while an alert that matches source fires, those that match target are quiet */
+/* While an alert that matches source fires, those that match target are quiet; one that matches both
+ * isn't, by this inhibition. */
+typedef struct tu_inhibition {
     tu_str name;
     tu_matchers source, target;
     tu_str *equal; /* labels that both must have, with the same value */
@@ -313,6 +318,9 @@ void tu_config_unref(tu_config *c); /* takes NULL */
 const tu_use *tu_config_source(const tu_config *c, tu_str name);
 const tu_use *tu_config_target(const tu_config *c, tu_str name);
 const tu_use *tu_config_notifier(const tu_config *c, tu_str name);
+/* Who gets what that Notifier could not be told: its own fallback, or else the Routing's, unless
+ * that leads back to it; empty: nobody. Following it ends. */
+tu_str tu_config_fallback(const tu_config *c, tu_str notifier);
 const tu_rule *tu_config_rule(const tu_config *c, tu_str name);
 const tu_pack *tu_config_pack(const tu_config *c, tu_str name);
 

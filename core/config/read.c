@@ -4,13 +4,15 @@
  * To add a kind: a schema (schemas.c), a function here, a line in `readers`.
  */
 #include "config/read.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 
 #define DEFAULT_INTERVAL_MS 60000 /* of sources and targets */
-#define NAME_BYTES 253            /* as DNS names */
+#define DAY_MS INT64_C(86400000)
+#define NAME_BYTES 253 /* as DNS names */
 
 /* --- mistakes and places ---------------------------------------------------------------------- */
 
@@ -20,6 +22,20 @@ tu_place tu_reader_place(const tu_reader *r, const tu_value *v) {
         p.line = v->line;
         p.column = (uint32_t)tu_text_column(r->text, v->begin);
     }
+    return p;
+}
+
+tu_place tu_reader_place_in(const tu_reader *r, const tu_value *string, size_t at) {
+    tu_place p = tu_reader_place(r, string);
+    tu_str s = tu_value_string(string);
+    size_t begin = string->begin, quote = 0;
+    if (begin < r->text.n && (r->text.p[begin] == '"' || r->text.p[begin] == '\''))
+        quote = 1;
+    begin += quote;
+    bool same = p.line > 0 && at <= s.n && begin + at <= r->text.n &&
+                (at == 0 || (memcmp(r->text.p + begin, s.p, at) == 0 && !memchr(s.p, '\n', at)));
+    if (same && at > 0)
+        p.column = (uint32_t)tu_text_column(r->text, begin + at);
     return p;
 }
 
@@ -172,6 +188,15 @@ int64_t tu_read_duration(tu_reader *r, const tu_value *v, int64_t otherwise_ms, 
     return ms;
 }
 
+int64_t tu_read_interval(tu_reader *r, const tu_value *v, int64_t otherwise_ms, int64_t least_ms) {
+    int64_t ms = tu_read_duration(r, v, otherwise_ms, least_ms);
+    if (ms <= TU_LIMIT_INTERVAL_DAYS * DAY_MS)
+        return ms;
+    tu_reader_error(r, v, "'%.*s' is too long: the most is %ud (TU_LIMIT_INTERVAL_DAYS)",
+                    TU_P(v->string), TU_LIMIT_INTERVAL_DAYS);
+    return otherwise_ms;
+}
+
 /* --- the kinds -------------------------------------------------------------------------------- */
 
 static void read_use(tu_reader *r, tu_str name, const tu_value *spec, tu_place place,
@@ -206,7 +231,20 @@ static void read_target(tu_reader *r, tu_str name, const tu_value *spec, tu_plac
 }
 
 static void read_notifier(tu_reader *r, tu_str name, const tu_value *spec, tu_place place) {
-    read_use(r, name, spec, place, &r->config->notifiers, &r->config->notifier_count);
+    tu_config *c = r->config;
+    size_t n = c->notifier_count;
+    read_use(r, name, spec, place, &c->notifiers, &c->notifier_count);
+    if (c->notifier_count == n)
+        return; /* out of memory */
+    tu_use *use = &c->notifiers[n];
+    const tu_value *fallback = tu_value_get(spec, "fallback"), *rate = tu_value_get(spec, "rate");
+    use->fallback = tu_value_string(fallback);
+    use->fallback_place = tu_reader_place(r, fallback);
+    tu_read_reference(r, "spec.fallback", "Notifier", fallback);
+    use->deadline_ms = tu_read_interval(r, tu_value_get(spec, "deadline"), DAY_MS, 1000);
+    use->rate_messages = tu_value_integer(tu_value_get(rate, "messages"), 0);
+    use->rate_per_ms =
+        use->rate_messages > 0 ? tu_read_interval(r, tu_value_get(rate, "per"), 1000, 1) : 0;
 }
 
 static void read_plugin(tu_reader *r, tu_str name, const tu_value *spec, tu_place place) {
@@ -233,26 +271,13 @@ static void read_plugin(tu_reader *r, tu_str name, const tu_value *spec, tu_plac
     grown[c->plugin_count++] = doc;
 }
 
-static void read_routing(tu_reader *r, tu_str name, const tu_value *spec, tu_place place) {
-    (void)name;
-    tu_routing *routing = &r->config->routing;
-    if (r->has_routing) {
-        tu_reader_error_at(r, place, "there can be one Routing, and the first is at %s:%u:%u",
-                           routing->place.file, routing->place.line, routing->place.column);
-        return;
-    }
-    r->has_routing = true;
-    *routing = (tu_routing){.receiver = tu_value_get_string(spec, "receiver"), .place = place};
-    tu_read_reference(r, "spec.receiver", "Notifier", tu_value_get(spec, "receiver"));
-}
-
 static const struct {
     const char *kind;
     void (*read)(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
 } readers[] = {
     {"Source", read_source}, {"Target", read_target},         {"Notifier", read_notifier},
-    {"Rule", tu_read_rule},  {"Routing", read_routing},       {"Plugin", read_plugin},
-    {"Pack", tu_read_pack},  {"RuleTest", tu_read_rule_test},
+    {"Rule", tu_read_rule},  {"Routing", tu_read_routing},    {"Plugin", read_plugin},
+    {"Pack", tu_read_pack},  {"RuleTest", tu_read_rule_test}, {"RoutingTest", tu_read_routing_test},
 };
 
 void tu_read_document(tu_reader *r, const char *kind, const tu_value *document) {

@@ -46,6 +46,8 @@ tu_error **tu_reader_error_at(tu_reader *r, tu_place place, const char *format, 
 void tu_reader_warn(tu_reader *r, tu_place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 tu_place tu_reader_place(const tu_reader *r, const tu_value *v);
+/* The place of a byte within a string; its beginning where the file writes it otherwise. */
+tu_place tu_reader_place_in(const tu_reader *r, const tu_value *string, size_t at);
 
 /* Zeroed memory of the configuration. NULL sets out_of_memory, so that callers may just leave the
  * thing out. */
@@ -84,11 +86,21 @@ void tu_merge_packs(tu_reader *r);
 void tu_read_file(tu_reader *r, const char *path);
 /* spec of a Rule: config/rule.c */
 void tu_read_rule(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
+/* spec of a Routing, the route that is there without one: config/routing.c */
+void tu_read_routing(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
+void tu_read_routing_test(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
+void tu_make_root_route(tu_reader *r);
+/* spec.times of it: config/times.c */
+void tu_read_times(tu_reader *r, const tu_value *times);
+/* What only shows when every document is read: config/routing_check.c */
+void tu_check_routing(tu_reader *r);
 /* Notes that the value names a document of that kind; checked when all are read. Other types and
  * empty strings are skipped. */
 void tu_read_reference(tu_reader *r, const char *key, const char *kind, const tu_value *name);
 /* For the readers. Wrong types give the default silently. */
 int64_t tu_read_duration(tu_reader *r, const tu_value *v, int64_t otherwise_ms, int64_t least_ms);
+/* The same with a greatest: TU_LIMIT_INTERVAL_DAYS. */
+int64_t tu_read_interval(tu_reader *r, const tu_value *v, int64_t otherwise_ms, int64_t least_ms);
 
 /* What only shows when every document is read: references and the receiver. config/check.c */
 void tu_check_references(tu_reader *r);

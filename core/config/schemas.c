@@ -11,7 +11,8 @@
 #include "config/config.h"
 
 #define KINDS(one)                                                                                 \
-    one(Source) one(Target) one(Notifier) one(Rule) one(Routing) one(Plugin) one(Pack) one(RuleTest)
+    one(Source) one(Target) one(Notifier) one(Rule) one(Routing) one(Plugin) one(Pack)             \
+        one(RuleTest) one(RoutingTest)
 
 #define DECLARE(kind) extern const char tu_config_schema_##kind[];
 KINDS(DECLARE)

@@ -119,6 +119,9 @@ static void check_schema(tu_library *l, const char *text, tu_errors *errors) {
                (long long)(e ? e->line : 0), (long long)(e ? e->column : 0), tu_error_text(e));
     } else if (!tu_value_is(l->schema, TU_MAP)) {
         refuse(errors, l, "config_schema is not a JSON object");
+    } else if (tu_value_get(l->schema,
+                            "$defs")) { /* secrets are found by walking it as it stands */
+        refuse(errors, l, "config_schema has $defs: write what they hold where it is used");
     } else if (tu_schema_check(l->schema, &e) != TU_OK) {
         refuse(errors, l, "config_schema is not one that trueup understands: %s", tu_error_text(e));
     } else {

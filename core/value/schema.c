@@ -27,6 +27,7 @@
 
 typedef struct checker {
     tu_arena *arena;
+    const tu_value *root; /* the schema that "$ref" refers to */
     const char *file;
     tu_str text;
     tu_buf path; /* "spec.config.url" */
@@ -431,7 +432,7 @@ static void check_one_of(checker *c, const tu_value *branches, tu_value *v) {
         checker trial = {
             .arena = c->arena, .path = TU_BUF_INIT(TU_LIMIT_CONFIG_BYTES), .dry = true};
         bool right_type = check_type(&trial, tu_value_get(branch, "type"), v);
-        size_t mistakes = tu_schema_count_mistakes(c->arena, branch, v);
+        size_t mistakes = tu_schema_count_mistakes(c->arena, c->root, branch, v);
         tu_buf_done(&trial.path);
         if (mistakes == 0) {
             fits++;
@@ -471,7 +472,17 @@ static const struct {
     {"oneOf", check_one_of},
 };
 
+const tu_value *tu_schema_resolve(const tu_value *root, const tu_value *schema) {
+    tu_str name = tu_value_get_string(schema, "$ref");
+    if (!tu_str_starts(name, TU_SCHEMA_DEFS))
+        return schema;
+    size_t prefix = sizeof(TU_SCHEMA_DEFS) - 1;
+    return tu_value_get_str(tu_value_get(root, "$defs"),
+                            (tu_str){name.p + prefix, name.n - prefix});
+}
+
 static void check_value(checker *c, const tu_value *schema, tu_value *v) {
+    schema = tu_schema_resolve(c->root, schema);
     if (tu_value_boolean(tu_value_get(schema, "x-trueup-secret"), false))
         return;
     if (!check_type(c, tu_value_get(schema, "type"), v))
@@ -484,8 +495,9 @@ static void check_value(checker *c, const tu_value *schema, tu_value *v) {
     check_members(c, schema, v);
 }
 
-size_t tu_schema_count_mistakes(tu_arena *a, const tu_value *schema, const tu_value *v) {
-    checker c = {.arena = a, .path = TU_BUF_INIT(TU_LIMIT_CONFIG_BYTES), .dry = true};
+size_t tu_schema_count_mistakes(tu_arena *a, const tu_value *root, const tu_value *schema,
+                                const tu_value *v) {
+    checker c = {.arena = a, .root = root, .path = TU_BUF_INIT(TU_LIMIT_CONFIG_BYTES), .dry = true};
     tu_value copy = *v; /* dry: nothing below it is changed */
     check_value(&c, schema, &copy);
     tu_buf_done(&c.path);
@@ -495,6 +507,7 @@ size_t tu_schema_count_mistakes(tu_arena *a, const tu_value *schema, const tu_va
 void tu_schema_validate(tu_arena *a, const tu_value *schema, tu_value *v, const char *file,
                         tu_str text, const char *where, tu_errors *errors) {
     checker c = {.arena = a,
+                 .root = schema,
                  .file = file,
                  .text = text,
                  .path = TU_BUF_INIT(TU_LIMIT_CONFIG_BYTES),

@@ -3,7 +3,8 @@
  *
  * Known: type (name or list of names), properties, required, additionalProperties (false, true or a schema), items, enum, const, pattern (PCRE2, with
  * match limits), default, minimum, maximum, minItems, maxItems, minLength, oneOf, description, "x-trueup-secret", "x-trueup-format" (duration, cron, timezone, url,
- * path, glob, pointer, rfc3339), "x-trueup-rate" (for the plugin host: nothing is checked by it); title and $schema are passed over. Types are JSON Schema's (object, array, ...); "integer" takes what is written as
+ * path, glob, pointer, rfc3339), "x-trueup-rate" (for the plugin host: nothing is checked by it), "$ref": "#/$defs/NAME" with the root's
+ * "$defs" (not in plugins' schemas); title and $schema are passed over. Types are JSON Schema's (object, array, ...); "integer" takes what is written as
  * one (3, not 3.0). What stands under "x-trueup-secret" is neither checked nor shown here: the plugin host does that. cron and timezone check the
  * form only. Anything else in a schema is an error of the schema. Every mistake is reported, each at its line and
  * column, with "did you mean" for unknown keys and enum values.

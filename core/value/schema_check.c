@@ -169,6 +169,8 @@ static tu_rc argument_branches(tu_arena *a, const tu_value *schema, const tu_val
     if (v->type != TU_LIST || v->list.n == 0)
         return wrong(error, "a list of schemas");
     for (uint32_t i = 0; i < v->list.n; i++) {
+        if (tu_value_get(&v->list.items[i], "$ref")) /* it could lead back to this list */
+            return wrong(error, "a list of schemas that are no $ref");
         tu_rc rc = check_schema(a, &v->list.items[i], error);
         if (rc != TU_OK)
             return rc;
@@ -260,7 +262,7 @@ static tu_rc argument_format(tu_arena *a, const tu_value *schema, const tu_value
 
 static tu_rc argument_default(tu_arena *a, const tu_value *schema, const tu_value *v,
                               tu_error **error) {
-    return tu_schema_count_mistakes(a, schema, v) == 0
+    return tu_schema_count_mistakes(a, schema, schema, v) == 0
                ? TU_OK
                : tu_error_set(error, TU_EINVALID, "does not fit its own schema");
 }
@@ -287,6 +289,8 @@ static const struct {
     {"description", argument_text},
     {"title", argument_text},
     {"$schema", argument_text},
+    {"$defs", argument_schemas},
+    {"$ref", argument_text},
     {"x-trueup-secret", argument_boolean},
     {"x-trueup-format", argument_format},
     {"x-trueup-rate", argument_rate},
@@ -327,10 +331,31 @@ static tu_rc check_schema(tu_arena *a, const tu_value *schema, tu_error **error)
     return rc;
 }
 
+/* Every "$ref" has what it refers to, and that is no "$ref" itself, so that following one ends. */
+static tu_rc check_references(const tu_value *root, const tu_value *v, tu_error **error) {
+    const tu_value *ref = tu_value_get(v, "$ref");
+    if (tu_value_is(ref, TU_STRING)) {
+        const tu_value *found = tu_schema_resolve(root, v);
+        if (!found || found == v)
+            return tu_error_set(error, TU_EINVALID, "$ref: there is no '%.*s'", TU_P(ref->string));
+        if (tu_value_get(found, "$ref"))
+            return tu_error_set(error, TU_EINVALID, "$ref: '%.*s' is a $ref itself",
+                                TU_P(ref->string));
+    }
+    tu_rc rc = TU_OK;
+    for (uint32_t i = 0; tu_value_is(v, TU_MAP) && i < v->map.n && rc == TU_OK; i++)
+        rc = check_references(root, &v->map.members[i].value, error);
+    for (uint32_t i = 0; tu_value_is(v, TU_LIST) && i < v->list.n && rc == TU_OK; i++)
+        rc = check_references(root, &v->list.items[i], error);
+    return rc;
+}
+
 tu_rc tu_schema_check(const tu_value *schema, tu_error **error) {
     tu_arena scratch;
     tu_arena_init(&scratch, TU_LIMIT_OBJECT_ARENA);
-    tu_rc rc = check_schema(&scratch, schema, error);
+    tu_rc rc = check_references(schema, schema, error);
+    if (rc == TU_OK)
+        rc = check_schema(&scratch, schema, error);
     tu_arena_done(&scratch);
     return rc;
 }

@@ -31,6 +31,11 @@ const tu_schema_format *tu_schema_format_find(tu_str name); /* NULL: there is no
 tu_rc tu_schema_match(tu_str pattern, tu_str s, bool *ret_matches, tu_error **error);
 
 /* How many mistakes v has, without reporting them and without filling defaults in. */
-size_t tu_schema_count_mistakes(tu_arena *a, const tu_value *schema, const tu_value *v);
+size_t tu_schema_count_mistakes(tu_arena *a, const tu_value *root, const tu_value *schema,
+                                const tu_value *v);
+
+/* What stands where "$ref": "#/$defs/NAME" does; any other schema is itself. */
+#define TU_SCHEMA_DEFS "#/$defs/"
+const tu_value *tu_schema_resolve(const tu_value *root, const tu_value *schema);
 
 #endif
