@@ -17,6 +17,7 @@
 #include "engine/confirm.h"
 #include "engine/engine.h"
 #include "engine/recall.h"
+#include "engine/resolving.h"
 #include "engine/session.h"
 #include "engine/unmanaged.h"
 #include "engine/view.h"
@@ -180,6 +181,28 @@ static tu_rc catalogue_for(pass *p, const tu_rule *rule, tu_plugin_use *target, 
     return rc;
 }
 
+/* The target's kinds and the source's revision, at the same time where both are asked for. The revision stays NULL where
+ * it is the loading that asks. */
+static tu_rc ask_both(pass *p, rule_pass *r, tu_catalogue **ret, char **ret_revision,
+                      tu_error **error) {
+    tu_resolving *source =
+        tu_map_has(&p->catalogues, r->rule->to)
+            ? NULL
+            : tu_resolving_start(tu_session_use(p->session, TU_KIND_SOURCE, r->rule->from),
+                                 p->o->cancel);
+    tu_rc rc = catalogue_for(p, r->rule, r->target, ret, error);
+    if (!source)
+        return rc;
+    tu_error *why = NULL;
+    tu_rc resolved = tu_resolving_end(source, ret_revision, &why);
+    if (rc != TU_OK || resolved == TU_OK) {
+        tu_error_free(why);
+        return rc;
+    }
+    *error = why;
+    return resolved;
+}
+
 typedef struct loading {
     pass *pass;
     rule_pass *rule;
@@ -201,7 +224,8 @@ static void on_guessed(void *arg, tu_desired_set *guess) {
 static tu_rc load(pass *p, rule_pass *r, bool ahead, tu_desired_set **ret, tu_error **error) {
     loading l = {p, r};
     tu_catalogue *catalogue = NULL;
-    tu_rc rc = catalogue_for(p, r->rule, r->target, &catalogue, error);
+    _cleanup_(tu_freep) char *revision = NULL;
+    tu_rc rc = ask_both(p, r, &catalogue, &revision, error);
     if (rc != TU_OK)
         return rc;
     progress(p, "reading the source", 0, 0);
@@ -217,6 +241,7 @@ static tu_rc load(pass *p, rule_pass *r, bool ahead, tu_desired_set **ret, tu_er
         .rule = r->rule,
         .source = tu_session_use(p->session, TU_KIND_SOURCE, r->rule->from),
         .catalogue = catalogue,
+        .revision = tu_str_c(revision ? revision : ""),
         .cancel = p->o->cancel,
         .progress = p->o->progress,
         .progress_arg = p->o->progress_arg,

@@ -1,10 +1,11 @@
 /* engine/session.c: see session.h. */
 #include "engine/session.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/hash.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "engine/engine.h"
 
@@ -40,6 +41,52 @@ static const tu_library *open_library(const tu_config *c, tu_plugin_kind kind, c
     return NULL;
 }
 
+/* --- where an instance keeps what it may need again -------------------------------------------- */
+
+static bool is_plain(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
+}
+
+/* One folder's name, whatever the use is called: a location given on the command line is a path. */
+static void folder_name(tu_buf *b, tu_plugin_kind kind, tu_str name) {
+    tu_buf_addf(b, "%s-", tu_plugin_kind_name(kind));
+    bool changed = name.n > 100;
+    for (size_t i = 0; i < name.n && i < 100; i++) {
+        changed |= !is_plain(name.p[i]);
+        tu_buf_add_byte(b, is_plain(name.p[i]) ? name.p[i] : '-');
+    }
+    if (changed)
+        tu_buf_addf(b, "-%016llx", (unsigned long long)tu_hash64(name));
+}
+
+/* Without a state directory targets have the user's cache, where what a kind is like is kept by its
+ * hash: of whatever cluster it is. NULL: nowhere. */
+static char *cache_folder(tu_plugin_kind kind, const tu_use *use, const tu_library *l) {
+    const char *base = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    bool given = base && *base == '/';
+    if (kind != TU_KIND_TARGET || !(tu_library_descriptor(l)->traits & TU_NEEDS_SCRATCH) ||
+        (!given && !(home && *home == '/')))
+        return NULL;
+    _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
+    tu_buf_addf(&b, "%s%s/trueup/", given ? base : home, given ? "" : "/.cache");
+    folder_name(&b, kind, use->plugin);
+    if (b.rc != TU_OK || tu_mkdirs(tu_buf_c(&b), 0700, NULL) != TU_OK)
+        return NULL;
+    return tu_buf_take(&b);
+}
+
+static char *scratch_folder(tu_plugin_kind kind, const tu_use *use, const tu_library *l,
+                            const char *state) {
+    if (!state)
+        return cache_folder(kind, use, l);
+    _cleanup_(tu_buf_done) tu_buf name = TU_BUF_INIT(4 * TU_KIB);
+    folder_name(&name, kind, use->name);
+    return tu_path_join(state, tu_buf_c(&name));
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
 static void open_use(tu_session *s, tu_plugin_kind kind, tu_use *use, const char *state,
                      bool create, tu_errors *errors) {
     const tu_library *l = open_library(s->config, kind, use, errors);
@@ -51,9 +98,7 @@ static void open_use(tu_session *s, tu_plugin_kind kind, tu_use *use, const char
      * when that is checked; nothing is asked of anybody for it. */
     if (errors->n > before || (!create && kind != TU_KIND_NOTIFIER))
         return;
-    char name[256];
-    snprintf(name, sizeof name, "%s-%.*s", tu_plugin_kind_name(kind), TU_P(use->name));
-    char *scratch = state ? tu_path_join(state, name) : NULL;
+    char *scratch = scratch_folder(kind, use, l, state);
     tu_plugin_use *u = NULL;
     tu_error *e = NULL;
     if (tu_plugin_use_new(l, kind, use, scratch, &u, &e) == TU_OK)

@@ -14,8 +14,9 @@ typedef struct tu_session {
 } tu_session;
 
 /* Opens every plugin, checks every document's config, creates an instance for each. All mistakes at
- * once. state: where instances keep caches, each in a folder of its own; NULL: nowhere. create:
- * false only checks, for which notifiers alone are made. */
+ * once. state: where instances keep caches, each in a folder of its own; NULL: targets in
+ * ${XDG_CACHE_HOME:-~/.cache}/trueup, others nowhere. create: false only checks, for which notifiers
+ * alone are made. */
 tu_rc tu_session_open(tu_config *c, const char *state, bool create, tu_session **ret,
                       tu_errors *errors);
 void tu_session_close(tu_session *s); /* takes NULL; no call may be in flight */

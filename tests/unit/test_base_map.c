@@ -93,6 +93,12 @@ static void digests_are_the_published_ones(void **state) {
                    digest); /* RFC 4231 case 2 */
     tu_hex(digest, 32, hex);
     assert_string_equal(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+    char key[131]; /* RFC 4231, case 6: a key longer than a block */
+    memset(key, 0xaa, sizeof key);
+    tu_hmac_sha256((tu_str){key, sizeof key},
+                   TU_S("Test Using Larger Than Block-Size Key - Hash Key First"), digest);
+    tu_hex(digest, 32, hex);
+    assert_string_equal(hex, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
 static void hashes_depend_on_every_part(void **state) {
