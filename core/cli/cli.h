@@ -49,7 +49,7 @@ typedef enum {
     TU_OPTION_VERSION,
     TU_OPTION_COUNT
 } tu_option_id;
-#define TU_BIT(option) (1u << (option))
+#define TU_BIT(option) (UINT64_C(1) << (option))
 
 typedef struct tu_option {
     const char *name, *letter; /* "output", "o"; letter may be NULL */
@@ -95,7 +95,7 @@ typedef struct tu_command {
     const char *summary;   /* one line */
     const char *text;      /* more, for its help and the man page */
     tu_example examples[4];
-    uint32_t options; /* TU_BIT()s, global ones left out; but OUTPUT stands for every format of a
+    uint64_t options; /* TU_BIT()s, global ones left out; but OUTPUT stands for every format of a
                          report, and for files */
     size_t min_arguments, max_arguments;
     const char *choices; /* what the first argument can be, for completion; NULL: files or rules */

@@ -76,6 +76,8 @@ tu_rc tu_service_run(const tu_service_options *o, tu_errors *errors);
  * one JSON object after the other as things happen (engine/events.c), until line() returns false or
  * the service ends. */
 tu_rc tu_status_ask(const char *socket, const char *command, tu_buf *ret, tu_error **error);
+/* The same with any request, a JSON object on one line (engine/answer.h). */
+tu_rc tu_service_ask(const char *socket, tu_str request, tu_buf *ret, tu_error **error);
 tu_rc tu_status_follow(const char *socket, bool (*line)(void *arg, tu_str text), void *arg,
                        tu_error **error);
 

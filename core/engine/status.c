@@ -175,12 +175,18 @@ void status_write(tu_buf *b, const service *s) {
 
 /* --- the client ------------------------------------------------------------------------------- */
 
-static bool send_command(int fd, const char *socket, const char *command, tu_error **error) {
-    _cleanup_(tu_buf_done) tu_buf request = TU_BUF_INIT(TU_LIMIT_SOCKET_BYTES);
-    tu_buf_add_c(&request, "{\"command\":");
-    tu_buf_add_json_string(&request, tu_str_c(command));
-    tu_buf_add_c(&request, "}\n");
-    if (send(fd, request.p, request.n, MSG_NOSIGNAL) == (ssize_t)request.n)
+/* Small enough for one send. */
+static bool send_request(int fd, const char *socket, tu_str request, tu_error **error) {
+    _cleanup_(tu_buf_done) tu_buf line = TU_BUF_INIT(TU_LIMIT_SOCKET_BYTES);
+    tu_buf_add(&line, request);
+    tu_buf_add_byte(&line, '\n');
+    if (line.rc != TU_OK) {
+        tu_error_set(error, TU_EINVALID,
+                     "a request to the service is larger than %u bytes (TU_LIMIT_SOCKET_BYTES)",
+                     TU_LIMIT_SOCKET_BYTES);
+        return false;
+    }
+    if (send(fd, line.p, line.n, MSG_NOSIGNAL) == (ssize_t)line.n)
         return true;
     tu_error_set(error, TU_EUNAVAILABLE, "%s: %s", socket, strerror(errno));
     return false;
@@ -215,7 +221,7 @@ static tu_rc cannot_connect(const char *socket_path, int why, tu_error **error) 
 }
 
 /* Connected, and asked; below 0: *error says why not. */
-static int ask(const char *socket_path, const char *command, int wait_s, tu_error **error) {
+static int ask(const char *socket_path, tu_str request, int wait_s, tu_error **error) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(socket_path) >= sizeof address.sun_path) {
         tu_error_set(error, TU_EINVALID, "%s: longer than a socket's path may be", socket_path);
@@ -226,7 +232,7 @@ static int ask(const char *socket_path, const char *command, int wait_s, tu_erro
     struct timeval wait = {.tv_sec = wait_s};
     if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0 &&
         connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-        send_command(fd, socket_path, command, error))
+        send_request(fd, socket_path, request, error))
         return fd;
     if (error && !*error)
         cannot_connect(socket_path, errno, error);
@@ -235,9 +241,9 @@ static int ask(const char *socket_path, const char *command, int wait_s, tu_erro
     return -1;
 }
 
-tu_rc tu_status_ask(const char *socket_path, const char *command, tu_buf *ret, tu_error **error) {
+tu_rc tu_service_ask(const char *socket_path, tu_str request, tu_buf *ret, tu_error **error) {
     tu_error *why = NULL;
-    int fd = ask(socket_path, command, 10, &why);
+    int fd = ask(socket_path, request, 10, &why);
     tu_rc rc = fd < 0 ? (why ? why->rc : TU_EINTERNAL) : take_answer(fd, socket_path, ret, &why);
     if (fd >= 0)
         close(fd);
@@ -245,6 +251,14 @@ tu_rc tu_status_ask(const char *socket_path, const char *command, tu_buf *ret, t
         *error = TU_TAKE(why);
     tu_error_free(why);
     return rc;
+}
+
+tu_rc tu_status_ask(const char *socket_path, const char *command, tu_buf *ret, tu_error **error) {
+    _cleanup_(tu_buf_done) tu_buf request = TU_BUF_INIT(TU_LIMIT_SOCKET_BYTES);
+    tu_buf_add_c(&request, "{\"command\":");
+    tu_buf_add_json_string(&request, tu_str_c(command));
+    tu_buf_add_c(&request, "}");
+    return tu_service_ask(socket_path, tu_buf_str(&request), ret, error);
 }
 
 /* A line that is longer than the limit ends it. */
@@ -276,7 +290,7 @@ static tu_rc take_lines(int fd, const char *socket, bool (*line)(void *arg, tu_s
 tu_rc tu_status_follow(const char *socket_path, bool (*line)(void *arg, tu_str text), void *arg,
                        tu_error **error) {
     tu_error *why = NULL;
-    int fd = ask(socket_path, "events", 0, &why);
+    int fd = ask(socket_path, TU_S("{\"command\":\"events\"}"), 0, &why);
     tu_rc rc =
         fd < 0 ? (why ? why->rc : TU_EINTERNAL) : take_lines(fd, socket_path, line, arg, &why);
     if (fd >= 0)

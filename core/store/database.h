@@ -12,14 +12,10 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
+#include "store/note.h"
 #include "store/sql.h"
 #include "store/store.h"
-
-/* A record of the audit trail that another can follow. */
-typedef struct tu_store_chain {
-    int64_t n;
-    uint8_t hash[32];
-} tu_store_chain;
+#include "store/trail.h"
 
 struct tu_store {
     sqlite3 *db;
@@ -27,8 +23,9 @@ struct tu_store {
     char *dir;
     int lock_fd; /* -1: none */
     char install_id[33];
-    tu_store_chain head; /* of the audit trail, when head_known */
+    tu_trail head; /* of the audit trail, when head_known */
     bool head_known;
+    tu_note_key *key; /* of the audit trail; NULL: not used yet */
 };
 
 /* Says what went wrong with the last call on the connection. code: what SQLite returned. doing:

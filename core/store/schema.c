@@ -101,8 +101,7 @@ static const char version_2_deliveries[] =
     "CREATE INDEX delivery_pending ON delivery (next_ms) WHERE state = 'pending';"
     "CREATE INDEX delivery_queue ON delivery (queue, receiver, id) WHERE state = 'pending';"
     "CREATE INDEX delivery_dead ON delivery (id) WHERE state = 'dead';"
-    "CREATE INDEX delivery_done ON delivery (created_ms) WHERE state IN ('delivered', "
-    "'superseded');"
+    "CREATE INDEX delivery_over ON delivery (state, created_ms) WHERE state <> 'pending';"
     "CREATE INDEX delivery_incident ON delivery (incident, id) WHERE incident <> '';"
     "CREATE INDEX delivery_drift ON delivery (drift_id) WHERE drift_id IS NOT NULL;"
 

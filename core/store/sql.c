@@ -30,6 +30,10 @@ const char tu_store_pragmas[] = "PRAGMA trusted_schema = OFF;"
 #define ALERT_COLUMNS                                                                              \
     " a.fingerprint, a.firing, a.severity, a.started_ms, a.updated_ms, a.ended_ms, a.labels,"      \
     " a.body"
+/* those that are over, the oldest first; the same rows until they are deleted */
+#define OVER                                                                                       \
+    "SELECT id FROM delivery INDEXED BY delivery_over WHERE state <> 'pending' AND state = ?3"     \
+    " AND created_ms < ?1 ORDER BY created_ms, id LIMIT ?2"
 #define INCIDENT_COLUMNS " id, route, labels, is_open, opened_ms, updated_ms, closed_ms, state"
 #define MEMBER_COLUMNS " m.incident, m.fingerprint, m.state, m.told, m.joined_ms, m.left_ms"
 
@@ -58,9 +62,15 @@ const char *const tu_store_statements[TU_SQL_COUNT] = {
         "INSERT INTO audit (n, prev_hash, hash, wall_ms, actor, action, rule, target, api_group, "
         "version, kind, namespace,"
         " name, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-    [TU_SQL_AUDIT_ALL] = "SELECT n, prev_hash, hash, wall_ms, actor, action, rule, target, "
-                         "api_group, version, kind, namespace, name, detail"
-                         " FROM audit ORDER BY n",
+    [TU_SQL_AUDIT_PAGE] = "SELECT n, prev_hash, hash, wall_ms, actor, action, rule, target, "
+                          "api_group, version, kind, namespace, name, detail"
+                          " FROM audit WHERE n > ?1 ORDER BY n LIMIT ?2",
+    [TU_SQL_AUDIT_MARK] = "SELECT n, hash, wall_ms, note FROM audit_mark WHERE kind = ?1",
+    [TU_SQL_AUDIT_MARK_PUT] =
+        "INSERT INTO audit_mark (kind, n, hash, wall_ms, note) VALUES (?1, ?2, ?3, ?4, ?5)"
+        " ON CONFLICT (kind) DO UPDATE SET n = excluded.n, hash = excluded.hash,"
+        " wall_ms = excluded.wall_ms, note = excluded.note",
+    [TU_SQL_AUDIT_DELETE] = "DELETE FROM audit WHERE n <= ?1",
 
     /* --- deliveries --- */
     [TU_SQL_DELIVERY_SERIAL] =
@@ -96,8 +106,8 @@ const char *const tu_store_statements[TU_SQL_COUNT] = {
         "SELECT" DELIVERY_COLUMNS " FROM delivery AS d INDEXED BY delivery_dead"
         " WHERE d.state = 'dead' ORDER BY d.id DESC LIMIT ?1",
     [TU_SQL_DELIVERY_DONE] =
-        "SELECT" DELIVERY_COLUMNS " FROM delivery AS d INDEXED BY delivery_done"
-        " WHERE d.state IN ('delivered', 'superseded') AND d.state = ?2"
+        "SELECT" DELIVERY_COLUMNS " FROM delivery AS d INDEXED BY delivery_over"
+        " WHERE d.state <> 'pending' AND d.state = ?2"
         " ORDER BY d.created_ms DESC, d.id DESC LIMIT ?1",
     /* What was superseded while it was on its way may still have arrived, or be told as uncertain */
     [TU_SQL_DELIVERY_OUTCOME] =
@@ -170,6 +180,43 @@ const char *const tu_store_statements[TU_SQL_COUNT] = {
         " ends_ms = excluded.ends_ms, comment = excluded.comment",
     [TU_SQL_SILENCE_LIST] = "SELECT id, matchers, starts_ms, ends_ms, created_ms, author, comment"
                             " FROM silence ORDER BY created_ms, id",
+
+    /* --- forgetting, at most ?2 at a time --- */
+    [TU_SQL_DELIVERY_BOUND] = "SELECT created_ms FROM delivery WHERE id <= (SELECT seq FROM"
+                              " sqlite_sequence WHERE name = 'delivery') - ?1"
+                              " ORDER BY id DESC LIMIT 1",
+    [TU_SQL_ALERT_BOUND] = "SELECT updated_ms FROM alert WHERE id <= (SELECT seq FROM"
+                           " sqlite_sequence WHERE name = 'alert') - ?1 ORDER BY id DESC LIMIT 1",
+    [TU_SQL_DRIFT_BOUND] = "SELECT updated_ms FROM drift WHERE id <= (SELECT seq FROM"
+                           " sqlite_sequence WHERE name = 'drift') - ?1 ORDER BY id DESC LIMIT 1",
+    [TU_SQL_FORGET_ATTEMPTS] = "DELETE FROM attempt WHERE delivery_id IN (" OVER ")",
+    [TU_SQL_FORGET_DELIVERIES] = "DELETE FROM delivery WHERE id IN (" OVER ")",
+    [TU_SQL_FORGET_LEFT] =
+        "DELETE FROM member WHERE (incident, fingerprint) IN (SELECT incident, fingerprint"
+        " FROM member INDEXED BY member_left WHERE left_ms > 0 AND left_ms < ?1"
+        " AND state <> 'firing' LIMIT ?2)",
+    [TU_SQL_FORGET_MEMBERS] =
+        "DELETE FROM member WHERE (incident, fingerprint) IN (SELECT m.incident, m.fingerprint"
+        " FROM incident AS i CROSS JOIN member AS m ON m.incident = i.id"
+        " WHERE NOT i.is_open AND i.closed_ms < ?1 LIMIT ?2)",
+    [TU_SQL_FORGET_TOLD] =
+        "DELETE FROM told WHERE (incident, receiver) IN (SELECT t.incident, t.receiver"
+        " FROM incident AS i CROSS JOIN told AS t ON t.incident = i.id"
+        " WHERE NOT i.is_open AND i.closed_ms < ?1 LIMIT ?2)",
+    [TU_SQL_FORGET_INCIDENTS] =
+        "DELETE FROM incident WHERE n IN (SELECT i.n FROM incident AS i WHERE NOT i.is_open"
+        " AND i.closed_ms < ?1 AND NOT EXISTS (SELECT 1 FROM member WHERE incident = i.id)"
+        " AND NOT EXISTS (SELECT 1 FROM told WHERE incident = i.id) LIMIT ?2)",
+    [TU_SQL_FORGET_ALERTS] =
+        "DELETE FROM alert WHERE id IN (SELECT a.id FROM alert AS a INDEXED BY alert_ended"
+        " WHERE NOT a.firing AND a.ended_ms < ?1"
+        " AND NOT EXISTS (SELECT 1 FROM member WHERE fingerprint = a.fingerprint) LIMIT ?2)",
+    [TU_SQL_FORGET_SILENCES] =
+        "DELETE FROM silence WHERE id IN (SELECT id FROM silence WHERE ends_ms < ?1 LIMIT ?2)",
+    [TU_SQL_FORGET_DRIFTS] =
+        "DELETE FROM drift WHERE id IN (SELECT d.id FROM drift AS d INDEXED BY drift_resolved"
+        " WHERE d.state = 'resolved' AND d.resolved_ms < ?1"
+        " AND NOT EXISTS (SELECT 1 FROM delivery WHERE drift_id = d.id) LIMIT ?2)",
 
     /* --- inventory --- */
     /* an unchanged row isn't written again: no page, no sync */

@@ -329,6 +329,7 @@ void tu_store_close(tu_store *s) {
     sqlite3_close(s->db);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
+    tu_note_key_free(s->key);
     free(s->dir);
     free(s);
 }

@@ -241,8 +241,18 @@ tu_rc tu_store_inventory_remove(tu_store *s, const tu_inventory_item *item, tu_e
 tu_rc tu_store_inventory_list(tu_store *s, tu_rc (*each)(void *arg, const tu_inventory_item *item),
                               void *arg, tu_error **error);
 
-/* Follows the audit trail's hash chain from its beginning: how many records, and the last one's
- * hash (hex). TU_EINTEGRITY names the record behind which it is broken. */
+/* What is forgotten, by age and (of what happened, not of what is) by number. */
+typedef struct tu_retention {
+    int64_t done_ms; /* deliveries that were made, closed incidents, ended alerts and silences */
+    int64_t evidence_ms; /* resolved drifts, the audit trail, what could not be delivered */
+    int64_t rows, audit_rows;
+} tu_retention;
+/* One small step; *ret_more: there is more to forget. */
+tu_rc tu_store_forget(tu_store *s, const tu_retention *r, int64_t wall_ms, bool *ret_more,
+                      tu_error **error);
+
+/* Follows the audit trail's hash chain from its beginning (store/audit.h has more): the number of the
+ * last record, and its hash (hex). TU_EINTEGRITY names the record behind which it is broken. */
 tu_rc tu_store_audit_verify(tu_store *s, int64_t *ret_count, char ret_head[65], tu_error **error);
 
 #endif
