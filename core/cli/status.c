@@ -243,6 +243,32 @@ static void add_deliveries(page *p) {
                 (long long)tu_value_integer(tu_value_get(d, "dead"), 0));
 }
 
+/* Receivers that can't be sent to now, or have messages waiting. */
+static void add_notifiers(page *p) {
+    const tu_value *list = tu_value_get(p->status, "notifiers");
+    for (size_t i = 0; i < tu_value_count(list); i++) {
+        const tu_value *n = tu_value_at(list, i);
+        tu_str state = tu_value_get_string(n, "state"), until = tu_value_get_string(n, "until");
+        int64_t pending = tu_value_integer(tu_value_get(n, "pending"), 0), until_us;
+        char room[32];
+        if (tu_str_is(state, "ready") && pending == 0 && !tu_value_get(n, "problem"))
+            continue;
+        tu_buf_add_c(p->out, "  ");
+        add_cell(p, n, "name", 12);
+        add_cell(p, n, "state", 0);
+        if (tu_time_parse(until, &until_us) && until_us > p->now_us) {
+            tu_duration_format((until_us - p->now_us) / 1000000 * 1000, room, sizeof room);
+            tu_buf_addf(p->out, "for %s, ", room);
+        }
+        tu_buf_addf(p->out, "%lld waiting", (long long)pending);
+        if (pending)
+            tu_buf_addf(p->out, ", the oldest for %s",
+                        age(p, tu_value_get_string(n, "oldest"), room));
+        tu_buf_add_byte(p->out, '\n');
+        add_problem(p, n);
+    }
+}
+
 /* For people, or the answer as it is; the exit code is the same. */
 static int show(const tu_cli *cli, const tu_buf *answer, const tu_value *status) {
     tu_buf out = TU_BUF_INIT(STATUS_BYTES);
@@ -265,6 +291,7 @@ static int show(const tu_cli *cli, const tu_buf *answer, const tu_value *status)
     add_targets(&p);
     add_rules(&p);
     add_deliveries(&p);
+    add_notifiers(&p);
     int code = tu_cli_print(cli, cli->json ? answer : &out,
                             p.drift     ? TU_EXIT_DRIFT
                             : p.trouble ? TU_EXIT_PARTLY

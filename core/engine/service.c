@@ -19,7 +19,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "engine/service.h"
+#include "engine/deliver.h"
 
 #define SETTLE_MS 100
 #define STORE_PAUSE_MS 500
@@ -39,6 +39,7 @@ typedef struct runner {
     int64_t problem_since_ms;
     bool stop, reload;
     int64_t started_ms;
+    tu_map policies; /* of receivers (deliver.h) */
 } runner;
 
 bool service_is_stopping(const service *s) {
@@ -173,8 +174,8 @@ static void free_structure(service *s) {
         free(s->sources[i].revision);
         free(s->sources[i].problem.text);
     }
-    tu_map_done(&s->notifiers, free_entry);
-    tu_map_done(&s->in_flight, NULL);
+    tu_map_done(&s->notifiers, receiver_free);
+    free(s->orphan);
     free(s->sources);
     free(s->targets);
     free(s->rules);
@@ -438,6 +439,7 @@ static void turn(runner *u, tu_session *session) {
                  .session = session,
                  .store = u->store,
                  .status = &u->status,
+                 .policies = &u->policies,
                  .started_ms = u->started_ms,
                  .cancel = tu_cancel_new()};
     if (u->problem)
@@ -536,6 +538,7 @@ tu_rc tu_service_run(const tu_service_options *o, tu_errors *errors) {
         tu_store_close(u.store);
     }
     free(u.problem);
+    tu_map_done(&u.policies, free_entry);
     tu_config_unref(u.next);
     tu_config_unref(u.config);
     return rc;

@@ -9,7 +9,7 @@
  *   source.c    asks sources for their revision, loads desired sets
  *   target*.c   discovers, keeps the view, watches, lists, verifies and heals (target.h)
  *   drift*.c    findings to drifts: opened, updated, resolved, recorded; when to heal (drift.h)
- *   deliver.c   what is due in the outbox to the notifiers, and the outcome back
+ *   deliver*.c  what is due in the outbox to the notifiers, and the outcome back (deliver.h)
  *   socket.c    answers on the unix socket: status.c (what is known), events.c (what changes)
  *   service.c   starts, reloads and stops all of it
  */
@@ -146,11 +146,18 @@ struct service {
     target_state *targets;
     rule_state *rules;
     size_t source_count, target_count, rule_count;
-    tu_map notifiers; /* name -> notifier_state (deliver.c) */
+    tu_map notifiers; /* name -> receiver_state (deliver.h) */
+    tu_map *policies; /* name -> kept_policy: of receivers, across reloads */
     uv_timer_t deliver_timer;
-    bool delivering, deliver_again;
+    bool delivering, deliver_again, queue_recovered;
+    struct send_job *ended, **ended_end; /* attempts to record in the next turn */
+    size_t ended_count, taken_bytes;
+    char *orphan; /* a receiver with deliveries that isn't configured any more */
+    int64_t surveyed_ms, clock_wall_ms, clock_boot_ms;
     int64_t delivery_counts[3];
-    tu_map in_flight; /* delivery ids */
+    /* Tells of a delivery that is given up; NULL: nobody listens. What it writes is written before that
+     * is recorded. */
+    void (*undeliverable)(service *s, const tu_delivery *d, const char *why);
     condition store_problem;
     int64_t started_ms;
     condition config_problem;
@@ -217,6 +224,7 @@ void drift_record_event(rule_state *r, const char *action, const tu_finding *f, 
 void deliver_start(service *s);
 void deliver_kick(service *s);
 void deliver_stop(service *s);
+void deliver_status(tu_buf *b, const service *s); /* ,"notifiers":[...] */
 
 /* status.c */
 void status_write(tu_buf *b, const service *s);

@@ -167,6 +167,7 @@ void status_write(tu_buf *b, const service *s) {
     tu_buf_addf(b, ",\"deliveries\":{\"pending\":%lld,\"delivered\":%lld,\"dead\":%lld}",
                 (long long)s->delivery_counts[0], (long long)s->delivery_counts[1],
                 (long long)s->delivery_counts[2]);
+    deliver_status(b, s);
     tu_buf_add_c(b, ",\"store\":{\"writable\":");
     tu_buf_add_c(b, s->store_problem.text ? "false" : "true");
     add_condition(b, &s->store_problem);

@@ -58,6 +58,13 @@ tu_rc tu_store_alerting_put(tu_store *s, const tu_store_change *c, tu_error **er
 /* drift_id: the change's own, if it has a drift. */
 tu_rc tu_store_delivery_make(tu_store *s, const tu_store_change *c, const tu_delivery *d,
                              int64_t drift_id, int64_t *ret_id, tu_error **error);
+tu_rc tu_store_attempt_write(tu_store *s, const tu_attempt *a, bool *ret_pending, tu_error **error);
+/* Hands out the rows of a statement that is bound (its columns are those of sql.c's DELIVERY_COLUMNS),
+ * and gives it back. attempt may be NULL. */
+tu_rc tu_store_each_delivery(tu_store *s, sqlite3_stmt *row,
+                             tu_rc (*each)(void *arg, const tu_delivery *d),
+                             tu_rc (*attempt)(void *arg, const tu_attempt *a), void *arg,
+                             tu_error **error);
 /* Appends to the chain; inside a transaction. */
 tu_rc tu_store_audit_append(tu_store *s, int64_t wall_ms, const tu_audit *audits, size_t n,
                             tu_error **error);

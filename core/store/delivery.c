@@ -258,7 +258,8 @@ static bool read_moved(sqlite3_stmt *row, tu_delivery *d) {
     return tu_delivery_state_parse(tu_column_text(row, 0), &d->state);
 }
 
-static tu_rc write_attempt(tu_store *s, const tu_attempt *a, bool *ret_pending, tu_error **error) {
+tu_rc tu_store_attempt_write(tu_store *s, const tu_attempt *a, bool *ret_pending,
+                             tu_error **error) {
     sqlite3_stmt *row = tu_store_use(s, TU_SQL_DELIVERY_OUTCOME);
     tu_bind_integer(row, 1, a->delivery_id);
     tu_bind_text(row, 2, tu_str_c(tu_delivery_state_name(a->state)));
@@ -289,7 +290,7 @@ tu_rc tu_store_attempted_many(tu_store *s, const tu_attempt *attempts, size_t n,
         return rc;
     for (size_t i = 0; i < n && rc == TU_OK; i++) {
         bool pending;
-        rc = write_attempt(s, &attempts[i], &pending, error);
+        rc = tu_store_attempt_write(s, &attempts[i], &pending, error);
     }
     return tu_store_finish(s, rc, error);
 }
@@ -306,7 +307,7 @@ tu_rc tu_store_attempted(tu_store *s, int64_t delivery_id, int64_t wall_ms, tu_r
     if (rc != TU_OK)
         return rc;
     bool pending = true;
-    rc = write_attempt(s, &a, &pending, error);
+    rc = tu_store_attempt_write(s, &a, &pending, error);
     if (rc == TU_OK && !pending)
         rc = tu_error_set(error, TU_ENOTFOUND, "there is no pending delivery %lld in %s",
                           (long long)delivery_id, s->dir);
@@ -387,10 +388,10 @@ static tu_rc each_attempt(tu_store *s, int64_t delivery_id,
 }
 
 /* Hands out the rows of a statement that is bound, and gives it back. */
-static tu_rc each_delivery(tu_store *s, sqlite3_stmt *row,
-                           tu_rc (*each)(void *arg, const tu_delivery *d),
-                           tu_rc (*attempt)(void *arg, const tu_attempt *a), void *arg,
-                           tu_error **error) {
+tu_rc tu_store_each_delivery(tu_store *s, sqlite3_stmt *row,
+                             tu_rc (*each)(void *arg, const tu_delivery *d),
+                             tu_rc (*attempt)(void *arg, const tu_attempt *a), void *arg,
+                             tu_error **error) {
     bool more = false;
     tu_rc rc = tu_store_step(s, row, "read the deliveries", &more, error);
     while (rc == TU_OK && more) {
@@ -411,7 +412,7 @@ tu_rc tu_store_due_deliveries(tu_store *s, int64_t wall_ms, size_t limit,
     sqlite3_stmt *row = tu_store_use(s, TU_SQL_DELIVERY_DUE);
     tu_bind_integer(row, 1, wall_ms);
     tu_bind_integer(row, 2, bounded(limit));
-    return each_delivery(s, row, each, NULL, arg, error);
+    return tu_store_each_delivery(s, row, each, NULL, arg, error);
 }
 
 tu_rc tu_store_deliveries(tu_store *s, tu_str incident, tu_delivery_state state, size_t limit,
@@ -432,7 +433,7 @@ tu_rc tu_store_deliveries(tu_store *s, tu_str incident, tu_delivery_state state,
         tu_bind_integer(row, 1, bounded(limit));
         tu_bind_text(row, 2, tu_str_c(tu_delivery_state_name(state)));
     }
-    return each_delivery(s, row, each, attempt, arg, error);
+    return tu_store_each_delivery(s, row, each, attempt, arg, error);
 }
 
 tu_rc tu_store_next_due(tu_store *s, int64_t *ret_wall_ms, tu_error **error) {

@@ -80,6 +80,7 @@ static const char version_2_deliveries[] =
     " state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'dead', 'superseded')),"
     " attempts INTEGER NOT NULL DEFAULT 0,"
     " uncertain INTEGER NOT NULL DEFAULT 0, brief INTEGER NOT NULL DEFAULT 0,"
+    " begun INTEGER NOT NULL DEFAULT 0," /* an attempt is under way, or was when the process died */
     " next_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
     " last_error TEXT NOT NULL DEFAULT '',"
     /* what has the same queue and receiver is delivered in order; NULL: in no order */
@@ -99,6 +100,7 @@ static const char version_2_deliveries[] =
     "DROP TABLE attempt; DROP TABLE delivery;" /* in this order: rows refer to rows */
     "ALTER TABLE delivery_2 RENAME TO delivery; ALTER TABLE attempt_2 RENAME TO attempt;"
     "CREATE INDEX delivery_pending ON delivery (next_ms) WHERE state = 'pending';"
+    "CREATE INDEX delivery_due ON delivery (receiver, next_ms) WHERE state = 'pending';"
     "CREATE INDEX delivery_queue ON delivery (queue, receiver, id) WHERE state = 'pending';"
     "CREATE INDEX delivery_dead ON delivery (id) WHERE state = 'dead';"
     "CREATE INDEX delivery_over ON delivery (state, created_ms) WHERE state <> 'pending';"

@@ -93,6 +93,36 @@ const char *const tu_store_statements[TU_SQL_COUNT] = {
     [TU_SQL_DELIVERY_NEXT] =
         "SELECT next_ms FROM delivery AS d INDEXED BY delivery_pending WHERE" FIRST_IN_QUEUE
         " ORDER BY next_ms LIMIT 1",
+
+    /* --- the queue: what is under way isn't handed out again --- */
+    [TU_SQL_QUEUE_DUE] =
+        "SELECT" DELIVERY_COLUMNS " FROM delivery AS d INDEXED BY delivery_due"
+        " WHERE d.receiver = ?1 AND d.next_ms <= ?2 AND d.expires_ms <= ?3 AND d.begun = 0 "
+        "AND" FIRST_IN_QUEUE " ORDER BY d.next_ms, d.id LIMIT ?4",
+    /* the severest of the oldest 256; a message that is no JSON is of none */
+    [TU_SQL_QUEUE_PROBE] =
+        "SELECT" DELIVERY_COLUMNS " FROM delivery AS d WHERE d.id = (SELECT id FROM (SELECT d.id,"
+        " CAST(d.message AS TEXT) AS text FROM delivery AS d INDEXED BY delivery_due"
+        " WHERE d.receiver = ?1 AND d.next_ms <= ?2 AND d.begun = 0 AND" FIRST_IN_QUEUE
+        " ORDER BY d.next_ms, d.id LIMIT 256) ORDER BY"
+        " CASE iif(json_valid(text), json_extract(text, '$.severity'), '') WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, id LIMIT 1)",
+    [TU_SQL_QUEUE_NEXT] =
+        "SELECT next_ms FROM delivery AS d INDEXED BY delivery_due"
+        " WHERE d.receiver = ?1 AND d.begun = 0 AND" FIRST_IN_QUEUE " ORDER BY next_ms LIMIT 1",
+    [TU_SQL_QUEUE_BEGIN] = "UPDATE delivery SET begun = 1 WHERE id = ?1",
+    [TU_SQL_QUEUE_RELEASE] =
+        "UPDATE delivery SET begun = 0, uncertain = max(uncertain, ?2) WHERE id = ?1",
+    [TU_SQL_QUEUE_BACKLOG] =
+        "SELECT receiver, count(*), min(created_ms), max(iif(attempts, next_ms, 0)) FROM delivery"
+        " WHERE state = 'pending' GROUP BY receiver ORDER BY receiver",
+    [TU_SQL_QUEUE_RECOVER] = "UPDATE delivery SET uncertain = max(uncertain, begun), begun = 0,"
+                             " next_ms = iif(next_ms > ?1 + iif(attempts, ?2, 0), ?1, next_ms)"
+                             " WHERE state = 'pending' AND (begun OR next_ms > ?1)",
+    [TU_SQL_QUEUE_FORWARD] = "UPDATE delivery SET expires_ms = expires_ms + ?2"
+                             " WHERE state = 'pending' AND created_ms <= ?1 - ?2",
+    [TU_SQL_QUEUE_BACK] =
+        "UPDATE delivery SET next_ms = ?1 WHERE state = 'pending' AND next_ms > ?1",
+
     [TU_SQL_DELIVERY_COUNTS] = "SELECT (SELECT n FROM tally WHERE state = 'pending'),"
                                " (SELECT n FROM tally WHERE state = 'delivered'),"
                                " (SELECT n FROM tally WHERE state = 'dead')",
@@ -113,7 +143,7 @@ const char *const tu_store_statements[TU_SQL_COUNT] = {
     [TU_SQL_DELIVERY_OUTCOME] =
         "UPDATE delivery SET state = CASE WHEN state = 'superseded' AND ?2 <> 'delivered' THEN"
         " state ELSE ?2 END, next_ms = ?3, last_error = ?4, attempts = attempts + 1,"
-        " uncertain = max(uncertain, ?5), brief = max(brief, ?6)"
+        " uncertain = max(uncertain, ?5), brief = max(brief, ?6), begun = 0"
         " WHERE id = ?1 AND state IN ('pending', 'superseded')"
         " RETURNING state, incident, receiver, kind, attempts",
     [TU_SQL_DELIVERY_RESEND] =

@@ -211,6 +211,39 @@ typedef struct tu_attempt {
     bool uncertain, brief; /* from now on; once true they stay */
 } tu_attempt;
 tu_rc tu_store_attempted_many(tu_store *s, const tu_attempt *attempts, size_t n, tu_error **error);
+/* --- the queue: what is to be sent now (engine/deliver.c) ------------------------------------- */
+
+/* What is wanted for one receiver: at most one delivery per incident (the first of it, for the order is
+ * kept), none that is under way, those that have waited longest first. */
+typedef struct tu_due {
+    tu_str receiver;
+    size_t limit;
+    bool probe;          /* one: the severest that is due, the oldest of these */
+    int64_t expired_ms;  /* not 0: only those whose deadline is over by then, due or not */
+    int64_t ret_next_ms; /* wall: when the first that isn't handed out is due; -1: there is none */
+} tu_due;
+/* Records attempts, then hands out what is due and marks it as under way: one transaction, one sync. All
+ * or nothing: when it fails, what each() was given must not be sent. What is under way is handed out
+ * again when its attempt was recorded. An attempt with the outcome TU_ECANCELLED is none: the delivery
+ * just is no longer under way (and uncertain, if the attempt says so). */
+tu_rc tu_store_take_turn(tu_store *s, int64_t wall_ms, const tu_attempt *attempts, size_t n,
+                         tu_due *due, size_t due_count,
+                         tu_rc (*each)(void *arg, const tu_delivery *d), void *arg,
+                         tu_error **error);
+/* Once, before the first turn: what was under way when the process died may have arrived (uncertain), and
+ * nothing waits longer than longest_ms from now, in case the clock was put back meanwhile. */
+tu_rc tu_store_recover_queue(tu_store *s, int64_t wall_ms, int64_t longest_ms, tu_error **error);
+/* The wall clock was put forward (back: by_ms < 0) to wall_ms: deadlines come no earlier for that, and
+ * nothing waits longer. */
+tu_rc tu_store_clock_jumped(tu_store *s, int64_t wall_ms, int64_t by_ms, tu_error **error);
+/* What is pending, by receiver. retry_ms: when the last of those that were tried is tried again. */
+typedef struct tu_backlog {
+    tu_str receiver;
+    int64_t pending, oldest_ms, retry_ms; /* wall */
+} tu_backlog;
+tu_rc tu_store_backlog(tu_store *s, tu_rc (*each)(void *arg, const tu_backlog *b), void *arg,
+                       tu_error **error);
+
 /* Counts for status: pending, delivered (ever), dead. Takes no time, however many there are. */
 tu_rc tu_store_delivery_counts(tu_store *s, int64_t ret[3], tu_error **error);
 /* Deliveries, newest first, at most limit: those of an incident, or (incident empty) those in `state`.
