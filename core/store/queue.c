@@ -9,6 +9,8 @@
  * records the attempts before it: it costs no sync of its own, and tells after a crash which
  * messages may have arrived.
  */
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "store/database.h"
 
