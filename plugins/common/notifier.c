@@ -1,5 +1,6 @@
 /* common/notifier.c: settings, words and layouts of notifiers; see notifier.h. notifier_post.c sends. */
 #include "common/notifier.h"
+#include "common/template_inside.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -166,25 +167,73 @@ bool notifier_is_word(const char *text) {
     return n > 2 && n <= 60 && text[n] == '\0';
 }
 
-size_t notifier_cut(char *text, size_t limit) {
-    size_t n = strlen(text), keep = limit < 3 ? 0 : limit - 3;
-    if (n <= limit)
-        return n;
-    while (keep && ((unsigned char)text[keep] & 0xC0) == 0x80) /* inside a character */
-        keep--;
-    for (size_t back = 1; back < 8 && back <= keep; back++) { /* inside an entity */
-        char c = text[keep - back];
+const char *notifier_word(const notifier_words *w, const char *word) {
+    const char *known = tu_wording_word(w->language, word);
+    return known ? known : word;
+}
+
+char *notifier_more(const notifier_words *w, double count) {
+    const char *form = notifier_word(w, "and %zu more"), *at = strstr(form, "%zu");
+    char text[160];
+    if (at)
+        snprintf(text, sizeof text, "%.*s%.0f%s", (int)(at - form), form, count, at + 3);
+    else
+        snprintf(text, sizeof text, "%s", form);
+    return strdup(text);
+}
+
+void notifier_add(tu_out *out, tu_escape *escape, const char *text) {
+    tu_out visible;
+    tu_out_init(&visible, TEXT_LIMIT);
+    template_add_visible(&visible, text, strlen(text), false);
+    if (visible.text)
+        escape(out, visible.text, visible.n);
+    tu_out_done(&visible);
+}
+
+char *notifier_value(tu_escape *escape, const char *text, size_t limit) {
+    tu_out out;
+    tu_out_init(&out, TEXT_LIMIT);
+    notifier_add(&out, escape, text);
+    if (out.text)
+        notifier_cut(out.text, limit);
+    return out.text; /* from malloc, and the caller's now */
+}
+
+/* Of the character that begins with that byte; 0 inside one. */
+static size_t units(unsigned char c) {
+    return (c & 0xC0) == 0x80 ? 0 : c >= 0xF0 ? 2 : 1;
+}
+
+size_t notifier_length(const char *text) {
+    size_t n = 0;
+    for (; *text; text++)
+        n += units((unsigned char)*text);
+    return n;
+}
+
+/* Where to cut so that `limit` units stand before it, and nothing is torn. */
+static size_t cut_at(const char *text, size_t limit) {
+    size_t at = 0, n = 0;
+    while (text[at] && n + units((unsigned char)text[at]) <= limit)
+        n += units((unsigned char)text[at++]);
+    for (size_t back = 1; back < 8 && back <= at; back++) { /* inside an entity */
+        char c = text[at - back];
         if (c == ';')
             break;
-        if (c == '&') {
-            keep -= back;
-            break;
-        }
+        if (c == '&')
+            return at - back;
     }
-    while (keep && text[keep - 1] == '\\') /* half of an escape */
-        keep--;
-    memcpy(text + keep, "...", limit < 3 ? 1 : 4);
-    if (limit < 3)
-        text[0] = '\0';
-    return strlen(text);
+    while (at && text[at - 1] == '\\') /* half of an escape */
+        at--;
+    return at;
+}
+
+size_t notifier_cut(char *text, size_t limit) {
+    if (notifier_length(text) <= limit)
+        return notifier_length(text);
+    size_t at = limit < 3 ? 0 : cut_at(text, limit - 3);
+    memcpy(text + at, "...", limit < 3 ? 0 : 3);
+    text[at + (limit < 3 ? 0 : 3)] = '\0';
+    return notifier_length(text);
 }

@@ -136,8 +136,22 @@ const char *notifier_string(const cJSON *object, const char *name); /* "" where 
 double notifier_number(const cJSON *object, const char *name);
 /* Is it an event ("firing", "update", ...) of that name? */
 bool notifier_event_is(const cJSON *message, const char *event);
-/* Cuts text (malloc'd, NUL-terminated) to at most limit bytes with "..." at the end, never inside
- * a character or an entity ("&amp;"). Returns its new length. */
+/* trueup's word for it in that language, or the English one itself. */
+const char *notifier_word(const notifier_words *w, const char *word);
+/* "and 12 more", in that language; free() it. NULL without memory. */
+char *notifier_more(const notifier_words *w, double count);
+/* A value out of the message on one line, without control and bidi characters, escaped. */
+void notifier_add(tu_out *out, tu_escape *escape, const char *value);
+/* The same as a text of its own, cut to limit; NULL without memory. free() it. */
+char *notifier_value(tu_escape *escape, const char *value, size_t limit);
+/* How services count a text's characters: in UTF-16 units, the largest count that any of them uses. */
+size_t notifier_length(const char *text);
+/* Cuts text (malloc'd, NUL-terminated) to at most limit of those with "..." at the end, never
+ * inside a character, an entity ("&amp;") or an escape. Returns its new length in them. */
 size_t notifier_cut(char *text, size_t limit);
+/* Opens a URL that is a secret while the configuration is loaded, where it can be had already, and
+ * looks whether it can be used. *ret (may be NULL) is to be wiped; NULL where it can't be had yet. */
+tu_rc notifier_check_url(const tu_host *host, tu_call *call, const cJSON *config,
+                         const char *property, char **ret, tu_http_error *error);
 
 #endif

@@ -71,6 +71,26 @@ tu_rc notifier_secret(const tu_host *host, tu_call *call, const char *handle, co
     return TU_OK;
 }
 
+tu_rc notifier_check_url(const tu_host *host, tu_call *call, const cJSON *config,
+                         const char *property, char **ret, tu_http_error *error) {
+    const char *handle = notifier_string(config, property);
+    opening o = {0};
+    char pointer[32];
+    if (!*handle ||
+        host->secret(call, (tu_str){handle, strlen(handle)}, copy_secret, &o) != TU_OK || !o.text)
+        return TU_OK; /* each delivery opens it again, and says what is wrong */
+    tu_rc rc = tu_http_check_url(o.text, notifier_flag(config, "allowHttp"), error);
+    if (rc != TU_OK) {
+        snprintf(pointer, sizeof pointer, "/%s", property);
+        snprintf(error->code, sizeof error->code, "%s", pointer);
+    }
+    if (rc == TU_OK && ret)
+        *ret = o.text;
+    else
+        notifier_wipe(o.text);
+    return rc;
+}
+
 /* --- the request ------------------------------------------------------------------------------ */
 
 void notifier_answer_done(notifier_answer *a) {
