@@ -1,6 +1,5 @@
 /* common/notifier.c: settings, words and layouts of notifiers; see notifier.h. notifier_post.c sends. */
 #include "common/notifier.h"
-#include "common/template_inside.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -163,13 +162,23 @@ bool notifier_text(const notifier_words *w, const cJSON *message, tu_escape *esc
 /* --- layouts ---------------------------------------------------------------------------------- */
 
 bool notifier_is_word(const char *text) {
-    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-.");
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz_");
     return n > 2 && n <= 60 && text[n] == '\0';
 }
 
 const char *notifier_word(const notifier_words *w, const char *word) {
     const char *known = tu_wording_word(w->language, word);
     return known ? known : word;
+}
+
+char *notifier_sentence(const notifier_words *w, const cJSON *alert, tu_escape *escape,
+                        size_t limit) {
+    tu_out plain;
+    tu_out_init(&plain, TITLE_LIMIT);
+    tu_wording_sentence(w->language, alert, &plain);
+    char *text = plain.text ? notifier_value(escape, plain.text, limit) : NULL;
+    tu_out_done(&plain);
+    return text;
 }
 
 char *notifier_more(const notifier_words *w, double count) {
@@ -185,7 +194,7 @@ char *notifier_more(const notifier_words *w, double count) {
 void notifier_add(tu_out *out, tu_escape *escape, const char *text) {
     tu_out visible;
     tu_out_init(&visible, TEXT_LIMIT);
-    template_add_visible(&visible, text, strlen(text), false);
+    tu_out_add_visible(&visible, text, strlen(text), false);
     if (visible.text)
         escape(out, visible.text, visible.n);
     tu_out_done(&visible);

@@ -85,6 +85,10 @@ bool notifier_text(const notifier_words *w, const cJSON *message, tu_escape *esc
 
 /* --- one delivery ----------------------------------------------------------------------------- */
 
+/* The message, to be deleted; numbers are texts (yaml_json.h). A NUL in a value, which no C string holds, is U+FFFD. NULL after
+ * fail(). */
+cJSON *notifier_message(const tu_host *host, tu_call *call, tu_str text);
+
 typedef struct notifier_context {
     unsigned attempt;
     bool uncertain, brief;
@@ -127,7 +131,8 @@ void notifier_answer_done(notifier_answer *a);
 /* A 2xx that the service itself can't have written: somebody on the way answered. Tried again. */
 tu_rc notifier_strange_answer(const notifier_answer *a, const char *what, tu_http_error *error);
 
-/* Is it a word as services name their errors (letters, '_', '-', '.'), at most 60 bytes? */
+/* Is it a word as services name their errors (lower case and '_'), at most 60 bytes? Tokens and keys have
+ * digits. */
 bool notifier_is_word(const char *text);
 
 /* --- small tools for layouts ------------------------------------------------------------------ */
@@ -138,6 +143,9 @@ double notifier_number(const cJSON *object, const char *name);
 bool notifier_event_is(const cJSON *message, const char *event);
 /* trueup's word for it in that language, or the English one itself. */
 const char *notifier_word(const notifier_words *w, const char *word);
+/* One alert in a sentence, escaped and cut to limit; free() it. NULL without memory. */
+char *notifier_sentence(const notifier_words *w, const cJSON *alert, tu_escape *escape,
+                        size_t limit);
 /* "and 12 more", in that language; free() it. NULL without memory. */
 char *notifier_more(const notifier_words *w, double count);
 /* A value out of the message on one line, without control and bidi characters, escaped. */

@@ -4,9 +4,26 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/call.h"
 #include "common/notifier.h"
 
-/* --- the context ------------------------------------------------------------------------------ */
+/* --- the message and the context ------------------------------------------------------------------------------ */
+
+cJSON *notifier_message(const tu_host *host, tu_call *call, tu_str text) {
+    char *copy = malloc(text.n + 1);
+    if (!copy) {
+        call_fail(host, call, TU_EINTERNAL, "memory", "out of memory");
+        return NULL;
+    }
+    memcpy(copy, text.n ? text.p : "", text.n);
+    copy[text.n] = '\0';
+    for (size_t i = 0; i + 5 < text.n; i += copy[i] == '\\' ? 2 : 1)
+        if (!memcmp(copy + i, "\\u0000", 6))
+            memcpy(copy + i, "\\ufffd", 6);
+    cJSON *message = call_read_object(host, call, (tu_str){copy, text.n}, "the message");
+    free(copy);
+    return message;
+}
 
 bool notifier_context_read(tu_str json, notifier_context *ret) {
     cJSON *object = json.n ? cJSON_ParseWithLength(json.p, json.n) : NULL;

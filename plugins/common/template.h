@@ -54,6 +54,9 @@ void tu_out_init(tu_out *o, size_t limit);
 void tu_out_done(tu_out *o);
 void tu_out_add(tu_out *o, const char *bytes, size_t n);
 void tu_out_add_c(tu_out *o, const char *text);
+/* Without what people can't see: control characters, and those that turn or hide text, become escapes. lines: line breaks and
+ * tabs stay. */
+void tu_out_add_visible(tu_out *o, const char *text, size_t n, bool lines);
 
 /* How a channel makes a value harmless. */
 typedef void tu_escape(tu_out *o, const char *value, size_t n);

@@ -135,6 +135,10 @@ void template_add_visible(tu_out *o, const char *text, size_t n, bool lines) {
         tu_out_add(o, text + begin, i - begin);
 }
 
+void tu_out_add_visible(tu_out *o, const char *text, size_t n, bool lines) {
+    template_add_visible(o, text, n, lines);
+}
+
 /* --- escapes --------------------------------------------------------------------------------------- */
 
 void tu_escape_none(tu_out *o, const char *value, size_t n) {

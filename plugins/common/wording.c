@@ -178,6 +178,10 @@ void tu_wording_title(const tu_language *l, const cJSON *message, tu_out *out) {
     add_matter(l, out, message);
 }
 
+void tu_wording_sentence(const tu_language *l, const cJSON *alert, tu_out *out) {
+    wording_add_sentence(l, out, alert);
+}
+
 /* --- facts ----------------------------------------------------------------------------------------------- */
 
 typedef struct facts {
@@ -344,11 +348,11 @@ static void tell_accept(facts *f, const char *accept) {
         tell_text(f, "fact accept", accept);
         return;
     }
-    tu_out place;
-    tu_out_init(&place, 2048);
-    template_add_visible(&place, accept + first, n - first - last, false);
-    wording_add(f->l, &f->text, "accept edit", (const char *const[]){place.text ? place.text : ""});
-    tu_out_done(&place);
+    tu_out where;
+    tu_out_init(&where, 2048);
+    template_add_visible(&where, accept + first, n - first - last, false);
+    wording_add(f->l, &f->text, "accept edit", (const char *const[]){where.text ? where.text : ""});
+    tu_out_done(&where);
     tell(f, "fact accept");
 }
 

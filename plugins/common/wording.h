@@ -15,6 +15,8 @@ const tu_language *tu_language_named(const char *name);
 
 /* One line: "[critical] Deployment shop/cart drifted: /spec/replicas 3 -> 5", "[resolved] ...", "3 drifts in shop". */
 void tu_wording_title(const tu_language *l, const cJSON *message, tu_out *out);
+/* One alert in a sentence: "Deployment shop/cart drifted: /spec/replicas 3 -> 5", or how it ended. Plain text. */
+void tu_wording_sentence(const tu_language *l, const cJSON *alert, tu_out *out);
 /* The short diff of one alert's object as lines "- path: desired" / "+ path: live", at most `lines` of them, then
  * "... and 12 more". Plain text, values cut and without control characters; a sealed one is <sealed>. */
 void tu_wording_diff(const tu_language *l, const cJSON *alert, size_t lines, tu_out *out);

@@ -38,66 +38,65 @@ struct tu_instance {
     "\"" name "\":{\"type\":\"string\",\"enum\":[\"info\",\"warning\",\"error\",\"critical\"],"    \
     "\"default\":\"" otherwise "\",\"description\":\"What " name " is to PagerDuty\"}"
 
-static const char
-    config_schema[] =
-        "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"routingKeyFrom\"],"
-        "\"x-trueup-rate\":{\"messages\":100,\"perMs\":60000},"
-        "\"properties\":{"
-        "\"routingKeyFrom\":" NOTIFIER_SECRET(
-            "A reference to the integration key of a service (Events "
-            "API v2), 32 characters") ","
-                                      "\"url\":{\"type\":\"string\",\"x-trueup-format\":\"url\","
-                                      "\"default\":"
-                                      "\"https://events.pagerduty.com/v2/"
-                                      "enqueue\",\"description\":\"Where events are sent; in the "
-                                      "EU "
-                                      "https://events.eu.pagerduty.com/v2/enqueue\"},"
-                                      "\"severities\":{\"type\":\"object\","
-                                      "\"additionalProperties\":false,\"description\":"
-                                      "\"Severities that PagerDuty is "
-                                      "told\",\"properties\":{" SEVERITY("info", "info") "," SEVERITY(
-                                          "warning",
-                                          "warning") "," SEVERITY("critical",
-                                                                  "critical") "}},"
-                                                                              "\"repeat\":{"
-                                                                              "\"type\":"
-                                                                              "\"boolean\","
-                                                                              "\"default\":false,"
-                                                                              "\"description\":"
-                                                                              "\"Triggers again at "
-                                                                              "each "
-                                                                              "repeat interval\"},"
-                                                                              "\"links\":{\"type\":"
-                                                                              "\"array\","
-                                                                              "\"maxItems\":10,"
-                                                                              "\"description\":"
-                                                                              "\"Links in the "
-                                                                              "incident\","
-                                                                              "\"items\":{\"type\":"
-                                                                              "\"object\","
-                                                                              "\"required\":["
-                                                                              "\"href\"],"
-                                                                              "\"additionalProperti"
-                                                                              "es\":false,"
-                                                                              "\"properties\":{"
-                                                                              "\"href\":{\"type\":"
-                                                                              "\"string\","
-                                                                              "\"minLength\":1,"
-                                                                              "\"description\":\"A "
-                                                                              "template of "
-                                                                              "an https URL, as "
-                                                                              "https://"
-                                                                              "runbooks.example."
-                                                                              "com/"
-                                                                              "{{rule}}\"},"
-                                                                              "\"text\":{\"type\":"
-                                                                              "\"string\","
-                                                                              "\"description\":"
-                                                                              "\"What is shown for "
-                                                                              "it\"}}}}"
-                                                                              "," NOTIFIER_LANGUAGE_SCHEMA
-                                                                              "," NOTIFIER_HTTP_SCHEMA
-                                                                              "}}";
+static const char config_schema[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"routingKeyFrom\"],"
+    "\"x-trueup-rate\":{\"messages\":100,\"perMs\":60000},"
+    "\"properties\":{"
+    "\"routingKeyFrom\":" NOTIFIER_SECRET(
+        "A reference to the integration key of a service (Events "
+        "API v2), 32 characters") ","
+                                  "\"url\":{\"type\":\"string\",\"x-trueup-format\":\"url\","
+                                  "\"default\":"
+                                  "\"https://events.pagerduty.com/v2/"
+                                  "enqueue\",\"description\":\"Where events are sent; in the "
+                                  "EU "
+                                  "https://events.eu.pagerduty.com/v2/enqueue\"},"
+                                  "\"severities\":{\"type\":\"object\","
+                                  "\"additionalProperties\":false,\"description\":"
+                                  "\"Severities that PagerDuty is "
+                                  "told\",\"properties\":{" SEVERITY("info", "info") "," SEVERITY(
+                                      "warning",
+                                      "warning") "," SEVERITY("critical",
+                                                              "critical") "}},"
+                                                                          "\"repeat\":{"
+                                                                          "\"type\":"
+                                                                          "\"boolean\","
+                                                                          "\"default\":false,"
+                                                                          "\"description\":"
+                                                                          "\"Triggers again at "
+                                                                          "each "
+                                                                          "repeat interval\"},"
+                                                                          "\"links\":{\"type\":"
+                                                                          "\"array\","
+                                                                          "\"maxItems\":10,"
+                                                                          "\"description\":"
+                                                                          "\"Links in the "
+                                                                          "incident\","
+                                                                          "\"items\":{\"type\":"
+                                                                          "\"object\","
+                                                                          "\"required\":["
+                                                                          "\"href\"],"
+                                                                          "\"additionalProperti"
+                                                                          "es\":false,"
+                                                                          "\"properties\":{"
+                                                                          "\"href\":{\"type\":"
+                                                                          "\"string\","
+                                                                          "\"minLength\":1,"
+                                                                          "\"description\":\"A "
+                                                                          "template of "
+                                                                          "an https URL, as "
+                                                                          "https://"
+                                                                          "runbooks.example."
+                                                                          "com/"
+                                                                          "{{rule}}\"},"
+                                                                          "\"text\":{\"type\":"
+                                                                          "\"string\","
+                                                                          "\"description\":"
+                                                                          "\"What is shown for "
+                                                                          "it\"}}}}"
+                                                                          "," NOTIFIER_LANGUAGE_SCHEMA
+                                                                          "," NOTIFIER_HTTP_SCHEMA
+                                                                          "}}";
 
 /* --- life --------------------------------------------------------------------------------------- */
 
@@ -302,7 +301,7 @@ static tu_rc tell(tu_instance *i, tu_call *call, const cJSON *message, const cha
 static tu_rc deliver(tu_instance *i, tu_call *call, tu_str message, tu_str key, tu_str context) {
     notifier_context c = {0};
     char *id = strndup(key.n ? key.p : "", key.n);
-    cJSON *json = call_read_object(i->host, call, message, "the message");
+    cJSON *json = notifier_message(i->host, call, message);
     tu_rc rc = json ? TU_OK : TU_EINVALID; /* and said */
     if (rc == TU_OK && (!id || !notifier_context_read(context, &c)))
         rc = call_fail(i->host, call, TU_EINTERNAL, "memory", "out of memory");

@@ -65,9 +65,8 @@ static void close_fence(char **text) {
     *text = closed;
 }
 
-/* Adds a line of marked-up text: its own words plainly, values escaped. */
-static void add_line(tu_out *o, const char *label, const char *value, size_t limit) {
-    char *text = notifier_value(tu_escape_slack, value, limit);
+/* Adds a line: "*label*  text". Takes text, which is escaped. */
+static void add_escaped(tu_out *o, const char *label, char *text) {
     if (o->n)
         tu_out_add_c(o, "\n");
     if (label) {
@@ -77,6 +76,14 @@ static void add_line(tu_out *o, const char *label, const char *value, size_t lim
     }
     tu_out_add_c(o, text ? text : "");
     free(text);
+}
+
+static void add_line(tu_out *o, const char *label, const char *value, size_t limit) {
+    add_escaped(o, label, notifier_value(tu_escape_slack, value, limit));
+}
+
+static void add_sentence(const slack_page *p, const cJSON *alert, const char *label, tu_out *o) {
+    add_escaped(o, label, notifier_sentence(p->words, alert, tu_escape_slack, FACT_TEXT));
 }
 
 /* --- blocks ------------------------------------------------------------------------------------- */
@@ -179,7 +186,7 @@ static char *alert_text(const slack_page *p, const cJSON *alert, size_t number, 
     if (shown > 1) {
         snprintf(label, sizeof label, "%zu.%s%s", number, over ? " " : "",
                  over ? word(p, "resolved") : "");
-        add_line(&o, label, notifier_string(alert, "summary"), FACT_TEXT);
+        add_sentence(p, alert, label, &o);
     }
     if (!over && shown <= DIFF_ALERTS)
         add_diff(p, alert, shown <= FULL_ALERTS ? LONG_DIFF : SHORT_DIFF, &o);
@@ -419,9 +426,8 @@ cJSON *slack_reply(const slack_page *p) {
     tu_out o;
     out_begin(&o);
     if (cJSON_GetArraySize(alerts) > 1)
-        cJSON_ArrayForEach(alert, alerts) if (n++ < REPLY_ALERTS)
-            add_line(&o, notifier_string(alert, "status")[0] == 'r' ? word(p, "resolved") : NULL,
-                     notifier_string(alert, "summary"), FACT_TEXT);
+        cJSON_ArrayForEach(alert, alerts) if (n++ < REPLY_ALERTS) add_sentence(
+            p, alert, notifier_string(alert, "status")[0] == 'r' ? word(p, "resolved") : NULL, &o);
     add_section(&g, o.text, SECTION_TEXT);
     add_identity(&g);
     return finish(body, g.failed);

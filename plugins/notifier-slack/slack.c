@@ -244,7 +244,7 @@ static tu_rc deliver(tu_instance *i, tu_call *call, tu_str message, tu_str key, 
     attempt a = {.i = i, .call = call, .key = strndup(key.n ? key.p : "", key.n)};
     bool made = notifier_context_read(context, &a.context) && a.key;
     tu_rc rc = TU_OK;
-    a.message = call_read_object(i->host, call, message, "the message");
+    a.message = notifier_message(i->host, call, message);
     if (!a.message) {
         rc = TU_EINVALID; /* and said */
     } else if (!made) {

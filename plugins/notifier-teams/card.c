@@ -143,8 +143,7 @@ static void add_alert(const teams_page *p, const cJSON *alert, size_t number, si
                  is_over(alert) ? word(p, "resolved") : "");
         tu_out o;
         tu_out_init(&o, DIFF_TEXT);
-        char *summary =
-            notifier_value(tu_escape_markdown, notifier_string(alert, "summary"), VALUE_TEXT);
+        char *summary = notifier_sentence(p->words, alert, tu_escape_markdown, VALUE_TEXT);
         tu_out_add_c(&o, head);
         tu_out_add_c(&o, summary ? summary : "");
         text_block(items, o.text);

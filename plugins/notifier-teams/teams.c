@@ -104,16 +104,27 @@ static tu_rc connector_error(const notifier_answer *a, tu_http_error *error) {
     return rc;
 }
 
-/* Power Automate's {"error":{"code":WORD,"message":...}}; the message may repeat what was sent, so
- * only the code is told. */
+/* Power Automate's {"error":{"code":WORD,"message":...}}. What it says may repeat what was sent, so
+ * only codes that are known are told. */
 static void add_code(const notifier_answer *a, tu_http_error *error) {
+    static const struct {
+        const char *code, *advice;
+    } known[] = {
+        {"WorkflowTriggerIsNotEnabled", ": the workflow is turned off"},
+        {"WorkflowNotFound", ": the workflow was removed: make a new one"},
+        {"DirectApiAuthorizationRequired", ": the URL lacks its signature, or has another's"},
+        {"AuthorizationFailed", ": the signature in the URL is not valid any more"},
+        {"TriggerInputSchemaMismatch", ": the workflow's trigger wants another form"},
+        {"InvalidRequestContent", ""},
+        {"TriggerConditionNotMet", ": the workflow's trigger has a condition"},
+    };
     cJSON *json = cJSON_ParseWithLength(a->text, a->n);
     const char *code = notifier_string(cJSON_GetObjectItemCaseSensitive(json, "error"), "code");
     size_t n = strlen(error->message);
-    if (notifier_is_word(code))
-        snprintf(error->message + n, sizeof error->message - n, ": %s%s", code,
-                 !strcmp(code, "WorkflowTriggerIsNotEnabled") ? ": the workflow is turned off"
-                                                              : "");
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(code, known[i].code))
+            snprintf(error->message + n, sizeof error->message - n, ": %s%s", known[i].code,
+                     known[i].advice);
     cJSON_Delete(json);
 }
 
@@ -155,7 +166,7 @@ static tu_rc deliver(tu_instance *i, tu_call *call, tu_str message, tu_str key, 
     tu_http_error error;
     notifier_context c = {0};
     char *id = strndup(key.n ? key.p : "", key.n), *body = NULL;
-    cJSON *json = call_read_object(i->host, call, message, "the message");
+    cJSON *json = notifier_message(i->host, call, message);
     tu_rc rc = json ? TU_OK : TU_EINVALID; /* and said */
     if (rc == TU_OK && id && notifier_context_read(context, &c))
         body = teams_body(&(teams_page){.words = &i->words,
