@@ -47,6 +47,19 @@ static void out_begin(tu_out *o) {
     tu_out_init(o, (size_t)256 * 1024);
 }
 
+/* And no value opens a fence or code: backticks become U+02CB, which looks like one. Slack has no escape for them. */
+static void escape(tu_out *o, const char *value, size_t n) {
+    for (size_t i = 0; i < n;) {
+        const char *tick = memchr(value + i, '`', n - i);
+        size_t run = tick ? (size_t)(tick - value) - i : n - i;
+        tu_escape_slack(o, value + i, run);
+        i += run;
+        if (tick)
+            tu_out_add_c(o, "\xCB\x8B");
+        i += tick != NULL;
+    }
+}
+
 static const char *word(const slack_page *p, const char *name) {
     return notifier_word(p->words, name);
 }
@@ -79,11 +92,11 @@ static void add_escaped(tu_out *o, const char *label, char *text) {
 }
 
 static void add_line(tu_out *o, const char *label, const char *value, size_t limit) {
-    add_escaped(o, label, notifier_value(tu_escape_slack, value, limit));
+    add_escaped(o, label, notifier_value(escape, value, limit));
 }
 
 static void add_sentence(const slack_page *p, const cJSON *alert, const char *label, tu_out *o) {
-    add_escaped(o, label, notifier_sentence(p->words, alert, tu_escape_slack, FACT_TEXT));
+    add_escaped(o, label, notifier_sentence(p->words, alert, escape, FACT_TEXT));
 }
 
 /* --- blocks ------------------------------------------------------------------------------------- */
@@ -159,16 +172,13 @@ static void add_context(page *g, char *text) {
 
 /* --- one alert ---------------------------------------------------------------------------------- */
 
-/* A fence ends at the first three backticks, so a diff has none. */
 static void add_diff(const slack_page *p, const cJSON *alert, size_t lines, tu_out *o) {
     tu_out diff;
     out_begin(&diff);
     tu_wording_diff(p->words->language, alert, lines, &diff);
-    for (size_t i = 0; diff.text && i < diff.n; i++)
-        diff.text[i] = diff.text[i] == '`' ? '\'' : diff.text[i];
     if (diff.text && diff.n) {
-        tu_out_add_c(o, "\n```\n");
-        tu_escape_slack(o, diff.text, diff.n);
+        tu_out_add_c(o, o->n ? "\n```\n" : "```\n");
+        escape(o, diff.text, diff.n);
         tu_out_add_c(o, diff.text[diff.n - 1] == '\n' ? "```" : "\n```");
     }
     tu_out_done(&diff);
@@ -269,9 +279,7 @@ static void add_state(page *g) {
 
 static void add_command(const slack_page *p, const char *name, tu_out *o) {
     const cJSON *commands = cJSON_GetObjectItemCaseSensitive(p->message, "commands");
-    char *text = notifier_value(tu_escape_slack, notifier_string(commands, name), 300);
-    for (char *c = text; c && *c; c++)
-        *c = *c == '`' ? '\'' : *c;
+    char *text = notifier_value(escape, notifier_string(commands, name), 300);
     if (text && *text) {
         tu_out_add_c(o, o->n ? "\n`" : "`");
         tu_out_add_c(o, text);
@@ -306,9 +314,9 @@ static const char *color_of(const cJSON *m) {
 static char *title_of(const slack_page *p, size_t limit) {
     tu_out o;
     out_begin(&o);
-    notifier_title(p->words, p->message, tu_escape_slack, &o);
+    notifier_title(p->words, p->message, escape, &o);
     if (o.text && !o.n)
-        notifier_add(&o, tu_escape_slack, notifier_string(p->message, "summary"));
+        notifier_add(&o, escape, notifier_string(p->message, "summary"));
     if (o.text && !o.n)
         tu_out_add_c(&o, "trueup");
     if (o.text)
@@ -320,7 +328,7 @@ static void fill(page *g) {
     tu_out own;
     add_state(g);
     out_begin(&own);
-    bool has_own = notifier_text(g->p->words, g->p->message, tu_escape_slack, &own) && own.text;
+    bool has_own = notifier_text(g->p->words, g->p->message, escape, &own) && own.text;
     if (has_own)
         add_own_text(g, own.text);
     else
@@ -354,7 +362,7 @@ static char *plain_text(const slack_page *p) {
         tu_out_add_c(&o, "\n");
         if (p->uncertain)
             add_line(&o, NULL, word(p, "duplicate"), 200);
-        notifier_add(&o, tu_escape_slack, p->key);
+        notifier_add(&o, escape, p->key);
     }
     free(title);
     if (o.text)
