@@ -11,8 +11,8 @@
  * Invariants
  *   - A receiver that was told "firing" of an incident is told "resolved" once, after it: through silences, inhibition, mute
  *     times, reloads and restarts; whatever the routes say by then.
- *   - An alert that was taken in is told by a message, unless it was silenced, inhibited or muted from its beginning
- *     to its end; then an effect (audit) says so. One that begins and ends before its group was first told is told: "firing", then "resolved".
+ *   - An alert that was taken in is told by a message, unless it was silenced, inhibited or muted whenever its group
+ *     could be told, and at its end; then an effect (audit) says so. One that begins and ends before its group was first told is told: "firing", then "resolved".
  *   - The same input gives the same effects: no randomness.
  *   - A clock that jumps makes no storm: durations run on boot time, and wall times that were restored are bounded by now + their interval.
  *   - A reload with unchanged routes has no effects.
@@ -39,7 +39,9 @@ typedef struct tu_effects {
     tu_delivery *deliveries; /* without message: snapshot is a tu_snapshot */
     tu_audit *audits;
     size_t incident_count, member_count, told_count, delivery_count, audit_count;
-    bool failed; /* memory is exhausted: what is here must not be written */
+    bool
+        failed; /* memory is exhausted: what is here must not be written, and the dispatcher, which is ahead
+                    of the store now, must be restored anew */
 } tu_effects;
 void tu_effects_init(tu_effects *e, tu_arena *a);
 
@@ -61,6 +63,8 @@ tu_rc tu_dispatch_configure(tu_dispatch *d, const tu_config *c, tu_moment now, t
 /* An alert began, changed (the same fingerprint again), or ended (firing false). Copies what it keeps.
  * What is new is quiet until `ready`: after a start, until everything was looked at once. */
 void tu_dispatch_alert(tu_dispatch *d, const tu_alert *a, tu_moment now, tu_effects *out);
+/* Everything was looked at once since the start: what was held is told now. Without it after a minute. */
+void tu_dispatch_ready(tu_dispatch *d, tu_moment now, tu_effects *out);
 /* Timers that are due. tu_dispatch_next(): when the next one is, on boot time; INT64_MAX: never. */
 void tu_dispatch_tick(tu_dispatch *d, tu_moment now, tu_effects *out);
 int64_t tu_dispatch_next(const tu_dispatch *d, tu_moment now);

@@ -42,6 +42,7 @@
 #define TU_LIMIT_CHANGES 1000u                     /* changes listed for one object */
 #define TU_LIMIT_VALUE_SHOWN (16u * TU_KIB)        /* bytes of one value kept in a change */
 #define TU_LIMIT_MESSAGE_BYTES (256u * TU_KIB)     /* one alert message */
+#define TU_LIMIT_SILENCES 10000u                   /* silences that haven't ended */
 #define TU_LIMIT_LOG_BYTES (8u * TU_KIB)           /* one log line */
 #define TU_LIMIT_SOCKET_BYTES (64u * TU_KIB)       /* one request on the control socket */
 #define TU_LIMIT_SECRET_BYTES (64u * TU_KIB)       /* one secret value */
