@@ -181,6 +181,44 @@ char *notifier_sentence(const notifier_words *w, const cJSON *alert, tu_escape *
     return text;
 }
 
+typedef struct filter {
+    const notifier_words *words;
+    bool commands;
+    tu_wording_fact *each;
+    void *arg;
+} filter;
+
+static void pass_fact(void *arg, const char *name, const char *text) {
+    static const char *const left_out[] = {"fact object", "fact problem", "fact look",
+                                           "fact explain", "fact acknowledge"};
+    const filter *f = arg;
+    for (size_t i = 0; i < (f->commands ? 2 : sizeof left_out / sizeof *left_out); i++)
+        if (!strcmp(name, notifier_word(f->words, left_out[i])))
+            return;
+    f->each(f->arg, name, text);
+}
+
+void notifier_facts(const notifier_words *w, const cJSON *message, const cJSON *alert,
+                    bool commands, tu_wording_fact *each, void *arg) {
+    filter f = {.words = w, .commands = commands, .each = each, .arg = arg};
+    tu_wording_facts(w->language, message, alert, pass_fact, &f);
+}
+
+void notifier_counts(const notifier_words *w, const cJSON *message, tu_out *out) {
+    const cJSON *counts = cJSON_GetObjectItemCaseSensitive(message, "counts");
+    double firing = notifier_number(counts, "firing"), over = notifier_number(counts, "resolved");
+    char text[200];
+    if (firing + over <= 1)
+        return;
+    snprintf(text, sizeof text, "%.0f %s", firing, notifier_word(w, "firing"));
+    if (firing >= 1)
+        tu_out_add_c(out, text);
+    snprintf(text, sizeof text, "%s%.0f %s", firing >= 1 ? ", " : "", over,
+             notifier_word(w, "resolved"));
+    if (over >= 1)
+        tu_out_add_c(out, text);
+}
+
 char *notifier_more(const notifier_words *w, double count) {
     const char *form = notifier_word(w, "and %zu more"), *at = strstr(form, "%zu");
     char text[160];

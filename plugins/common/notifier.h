@@ -146,6 +146,12 @@ const char *notifier_word(const notifier_words *w, const char *word);
 /* One alert in a sentence, escaped and cut to limit; free() it. NULL without memory. */
 char *notifier_sentence(const notifier_words *w, const cJSON *alert, tu_escape *escape,
                         size_t limit);
+/* The facts of an alert (wording.h) but its subject, which stands above them; the commands, which are the same for all of a
+ * message's alerts, only where they are wanted. */
+void notifier_facts(const notifier_words *w, const cJSON *message, const cJSON *alert,
+                    bool commands, tu_wording_fact *each, void *arg);
+/* "3 firing, 2 resolved"; "" for an incident of one alert. */
+void notifier_counts(const notifier_words *w, const cJSON *message, tu_out *out);
 /* "and 12 more", in that language; free() it. NULL without memory. */
 char *notifier_more(const notifier_words *w, double count);
 /* A value out of the message on one line, without control and bidi characters, escaped. */
