@@ -30,7 +30,7 @@ static int fail_label(const tu_cli *cli, tu_str text) {
 }
 
 /* "name=value" or name="a, b"; rest: what stands behind it. Labels of which one has a ',' are written in quotes. */
-static int take_label(const tu_cli *cli, tu_arena *a, tu_str *rest, bool list, tu_labels *labels) {
+static int take_label(const tu_cli *cli, tu_str *rest, bool list, tu_labels *labels) {
     const char *equals = rest->n ? memchr(rest->p, '=', rest->n) : NULL;
     size_t n = equals ? (size_t)(equals - rest->p) : 0;
     if (n == 0 || labels->n == LABELS_MOST)
@@ -58,7 +58,6 @@ static int take_label(const tu_cli *cli, tu_arena *a, tu_str *rest, bool list, t
             return tu_cli_fail(cli, TU_EXIT_USAGE, "the label '%.*s' is given twice",
                                TU_P(label.key));
     }
-    (void)a;
     labels->items[labels->n++] = label;
     return -1;
 }
@@ -71,10 +70,10 @@ static int read_labels(const tu_cli *cli, tu_arena *a, tu_labels *labels) {
     if (!labels->items)
         return tu_cli_fail(cli, TU_EXIT_UNKNOWN, "out of memory");
     while (rest.n > 0 && code < 0)
-        code = take_label(cli, a, &rest, true, labels);
+        code = take_label(cli, &rest, true, labels);
     for (size_t i = 0; i < cli->argument_count && code < 0; i++) {
         rest = tu_str_c(cli->arguments[i]);
-        code = take_label(cli, a, &rest, false, labels);
+        code = take_label(cli, &rest, false, labels);
     }
     qsort(labels->items, labels->n, sizeof *labels->items, by_key);
     return code;
@@ -133,13 +132,6 @@ void tu_route_path(const tu_route *route, const char *between, tu_buf *out) {
         tu_buf_add_c(out, between);
     }
     tu_buf_add(out, route->name);
-}
-
-const char *tu_route_interval(int64_t ms, char room[32]) {
-    if (ms == 0)
-        return "never";
-    tu_duration_format(ms, room, 32);
-    return room;
 }
 
 /* --- explain ---------------------------------------------------------------------------------- */

@@ -35,7 +35,5 @@ typedef struct tu_route_answer {
 void tu_route_path(const tu_route *route, const char *between, tu_buf *out);
 void tu_route_write_text(const tu_cli *cli, const tu_route_answer *answer, tu_buf *out);
 void tu_route_write_json(const tu_route_answer *answer, tu_buf *out);
-/* Room for "4h", or "never" for 0. */
-const char *tu_route_interval(int64_t ms, char room[32]);
 
 #endif

@@ -8,13 +8,13 @@
 #include "cli/route.h"
 #include "report/show.h"
 
-#define NAME_COLUMNS 24
 #define KEY_COLUMNS 13
 
 typedef struct page {
     const tu_route_answer *answer;
     tu_buf *out;
     bool color;
+    size_t width; /* of the tree's names */
 } page;
 
 static void add_moment(page *p, int64_t ms) {
@@ -65,11 +65,23 @@ static void add_tree(page *p, const tu_route *route, size_t depth) {
         return; /* its parent has said why */
     size_t begin = p->out->n;
     tu_buf_addf(p->out, "%*s%.*s", (int)(2 * depth + 2), "", TU_P(route->name));
-    tu_show_pad(p->out, begin, NAME_COLUMNS, 2);
+    tu_show_pad(p->out, begin, p->width, 2);
     add_step(p, step);
     tu_buf_add_byte(p->out, '\n');
     for (size_t i = 0; i < route->route_count; i++)
         add_tree(p, &route->routes[i], depth + 1);
+}
+
+/* How far the shown names reach. */
+static size_t tree_width(const page *p, const tu_route *route, size_t depth) {
+    if (p->answer->steps[route->number].kind == TU_STEP_NOT_REACHED)
+        return 0;
+    size_t width = 2 * depth + 2 + route->name.n + 2;
+    for (size_t i = 0; i < route->route_count; i++) {
+        size_t below = tree_width(p, &route->routes[i], depth + 1);
+        width = below > width ? below : width;
+    }
+    return width;
 }
 
 /* --- a route that takes it -------------------------------------------------------------------- */
@@ -130,9 +142,12 @@ static void add_intervals(page *p, const tu_route *route) {
     tu_duration_format(route->group_wait_ms, wait, sizeof wait);
     tu_duration_format(route->group_interval_ms, interval, sizeof interval);
     add_key(p, "messages");
-    tu_buf_addf(p->out, "the first after %s, then %s apart at least, repeated %s%s\n", wait,
-                interval, route->repeat_interval_ms ? "every " : "",
-                tu_route_interval(route->repeat_interval_ms, repeat));
+    tu_buf_addf(p->out, "the first after %s, then %s apart at least, ", wait, interval);
+    tu_duration_format(route->repeat_interval_ms, repeat, sizeof repeat);
+    if (route->repeat_interval_ms > 0)
+        tu_buf_addf(p->out, "repeated every %s\n", repeat);
+    else
+        tu_buf_add_c(p->out, "never repeated\n");
 }
 
 static void add_set_names(page *p, const char *what, const tu_time_set *const *sets, size_t n) {
@@ -208,10 +223,8 @@ static void add_inhibitions(page *p) {
     bool any = false;
     for (size_t i = 0; i < routing->inhibition_count; i++)
         any |= add_inhibition(p, &routing->inhibitions[i]);
-    if (!any) {
+    if (!any)
         p->out->n = before;
-        tu_buf_add_c(p->out, "");
-    }
 }
 
 void tu_route_write_text(const tu_cli *cli, const tu_route_answer *answer, tu_buf *out) {
@@ -227,6 +240,7 @@ void tu_route_write_text(const tu_cli *cli, const tu_route_answer *answer, tu_bu
         tu_show_safe(out, answer->labels.items[i].value);
     }
     tu_buf_add_c(out, answer->labels.n ? "\n\n" : "no labels\n\n");
+    p.width = tree_width(&p, routing->root, 0);
     add_tree(&p, routing->root, 0);
     for (size_t i = 0; i < answer->taken_count; i++)
         add_taken(&p, routing->all[answer->taken[i]]);
