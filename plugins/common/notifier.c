@@ -74,7 +74,8 @@ tu_rc notifier_no_memory(tu_http_error *e) {
     return notifier_refuse(e, TU_EINTERNAL, "memory", "out of memory");
 }
 
-tu_rc notifier_client(const cJSON *config, tu_http **ret, tu_http_error *error) {
+static tu_rc new_client(const cJSON *config, const tu_http_options *options, tu_http **ret,
+                        tu_http_error *error) {
     const cJSON *tls = cJSON_GetObjectItemCaseSensitive(config, "tls");
     const char *timeout = notifier_string(config, "timeout");
     const char *ca = notifier_string(tls, "caFile"), *cert = notifier_string(tls, "certFile"),
@@ -83,16 +84,25 @@ tu_rc notifier_client(const cJSON *config, tu_http **ret, tu_http_error *error) 
     if (ms <= 0)
         return notifier_refuse(error, TU_EINVALID, "/timeout",
                                "timeout: it must be longer than nothing, as in 15s");
-    return tu_http_new(
-        &(tu_http_options){.ca_file = *ca ? ca : NULL,
-                           .cert_file = *cert ? cert : NULL,
-                           .key_file = *key ? key : NULL,
-                           .insecure_skip_verify = notifier_flag(tls, "insecureSkipVerify"),
-                           .allow_http = notifier_flag(config, "allowHttp"),
-                           .fresh_connections = true,
-                           .stall_timeout_ms = ms,
-                           .total_timeout_ms = ms},
-        ret, error);
+    tu_http_options o = *options;
+    o.ca_file = *ca ? ca : NULL;
+    o.cert_file = *cert ? cert : NULL;
+    o.key_file = *key ? key : NULL;
+    o.insecure_skip_verify = notifier_flag(tls, "insecureSkipVerify");
+    o.allow_http = notifier_flag(config, "allowHttp");
+    o.stall_timeout_ms = o.total_timeout_ms = ms;
+    return tu_http_new(&o, ret, error);
+}
+
+tu_rc notifier_client(const cJSON *config, tu_http **ret, tu_http_error *error) {
+    const tu_http_options options = {.fresh_connections = true, .refuse_link_local = true};
+    return new_client(config, &options, ret, error);
+}
+
+tu_rc notifier_client_that_keeps(const cJSON *config, bool allow_link_local, tu_http **ret,
+                                 tu_http_error *error) {
+    const tu_http_options options = {.refuse_link_local = !allow_link_local};
+    return new_client(config, &options, ret, error);
 }
 
 /* --- words ------------------------------------------------------------------------------------ */
