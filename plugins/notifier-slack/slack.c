@@ -11,6 +11,8 @@
  * logged, and the delivery done. A message that can't be updated any more (deleted, too old, its
  * channel gone) is posted anew, and so is one after the channel in the configuration changed.
  *
+ * A firing is always posted: an edited message notifies nobody.
+ *
  * Slack has no idempotency keys: what may have arrived before says so in a post.
  */
 #include <cjson/cJSON.h>
