@@ -50,14 +50,14 @@ static void must(bool good, const char *what) {
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 
-static X509 *make_certificate(EVP_PKEY *key) {
+static X509 *make_certificate(EVP_PKEY *key, bool expired) {
     X509 *c = X509_new();
     X509_NAME *name = X509_get_subject_name(c);
     X509_EXTENSION *alternative;
     X509_set_version(c, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(c), 1);
-    X509_gmtime_adj(X509_getm_notBefore(c), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(c), 3600);
+    X509_gmtime_adj(X509_getm_notBefore(c), -7200);
+    X509_gmtime_adj(X509_getm_notAfter(c), expired ? -3600 : 3600);
     X509_set_pubkey(c, key);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
     X509_set_issuer_name(c, name);
@@ -70,7 +70,7 @@ static X509 *make_certificate(EVP_PKEY *key) {
 
 static void set_up_tls(http_server *s) {
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = make_certificate(key);
+    X509 *certificate = make_certificate(key, s->script.expired);
     char path[4096];
     FILE *f;
 
