@@ -425,7 +425,7 @@ static void a_redirect_elsewhere_is_never_followed_with_credentials(void **state
 /* --- pauses, breaker, deadline ---------------------------------------------------------------- */
 
 static http_server *serve(const http_answer *answers, size_t n) {
-    return http_server_start(&(http_script){.answers = answers, .n = n});
+    return http_server_start(&(http_script){.answers = answers, .n = n, .many = true});
 }
 
 static void nothing_is_sent_before_retry_after_not_even_after_a_reload(void **state) {
