@@ -226,8 +226,8 @@ static tu_rc by_bot(attempt *a) {
     cJSON *reference = cJSON_Parse(a->context.reference);
     const char *channel = notifier_string(reference, "channel"),
                *ts = notifier_string(reference, "ts");
-    bool known =
-        *channel && *ts && !strcmp(notifier_string(reference, "to"), a->i->settings.channel);
+    bool known = !notifier_event_is(a->message, "firing") && *channel && *ts &&
+                 !strcmp(notifier_string(reference, "to"), a->i->settings.channel);
     tu_rc rc = known ? follow_up(a, channel, ts) : post_new(a);
     cJSON_Delete(reference);
     return rc;
