@@ -85,9 +85,4 @@ typedef tu_rc tu_alert_read(void *arg, tu_str fingerprint,
 tu_rc tu_alert_compose(tu_buf *out, const tu_snapshot *s, const char *install_id,
                        tu_alert_read *read, void *arg, tu_error **error);
 
-/* Of version 1: until the engine has incidents. */
-void tu_alert_message(tu_buf *out, const tu_drift *d, const char *kind, const tu_rule *rule,
-                      const char *install_id, int64_t wall_ms);
-tu_str tu_alert_route(const tu_config *c, const tu_rule *rule, const tu_drift *d);
-
 #endif

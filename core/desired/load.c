@@ -434,11 +434,21 @@ tu_rc tu_desired_resolve(tu_plugin_use *source, tu_cancel *cancel, char **ret_re
     return *ret_revision ? TU_OK : tu_error_memory(error);
 }
 
+/* Who made the revision, as far as the source tells; it emits that before any file. */
+static void keep_revision(tu_desired_set *s, const tu_value *meta) {
+    s->author = tu_arena_copy(&s->arena, tu_value_get_string(meta, "author"));
+    s->subject = tu_arena_copy(&s->arena, tu_value_get_string(meta, "subject"));
+    s->time = tu_arena_copy(&s->arena, tu_value_get_string(meta, "time"));
+}
+
 static tu_rc on_progress(void *arg, uint32_t record, uint32_t index, const tu_value *meta,
                          tu_str body) {
     (void)index;
     (void)body;
-    const tu_desired_input *in = arg;
+    const loader *l = arg;
+    const tu_desired_input *in = l->in;
+    if (record == TU_REC_REVISION)
+        keep_revision(l->set, meta);
     if (record == TU_REC_PROGRESS && in->progress) {
         char stage[64];
         snprintf(stage, sizeof stage, "%.*s", TU_P(tu_value_get_string(meta, "stage")));
@@ -517,7 +527,7 @@ tu_rc tu_desired_load(const tu_desired_input *in, tu_desired_set **ret, tu_error
     tu_arena_init(&l.document, 0);
     tu_buf_init(&l.file, TU_LIMIT_DOCUMENT_BYTES);
     l.call = (tu_call_options){.on_record = on_progress,
-                               .arg = (void *)(uintptr_t)in,
+                               .arg = &l,
                                .cancel = in->cancel,
                                .timeout_ms = TU_DESIRED_TIMEOUT_MS};
     _cleanup_(tu_buf_done) tu_buf revision = TU_BUF_INIT(4 * TU_KIB);

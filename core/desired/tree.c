@@ -17,7 +17,7 @@ typedef struct collector {
 static tu_rc on_entry(void *arg, uint32_t record, uint32_t index, const tu_value *meta,
                       tu_str body) {
     collector *c = arg;
-    if (record == TU_REC_PROGRESS && c->progress->on_record)
+    if ((record == TU_REC_PROGRESS || record == TU_REC_REVISION) && c->progress->on_record)
         return c->progress->on_record(c->progress->arg, record, index, meta, body);
     if (record != TU_REC_ENTRY)
         return TU_OK;

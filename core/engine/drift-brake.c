@@ -6,6 +6,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/alerts.h"
 #include "engine/drift.h"
 
 /* The brake: an object that is changed back again and again is healed at once this often, then with
@@ -121,6 +122,7 @@ void brake_heal_failed(open_drift *d, const char *why) {
         f.reason = tu_str_c(reason);
     service_tell(r->s, "failed", r, &f, why);
     drift_record_event(r, "heal.failed", &f, why);
+    trouble_heal(r, "heal-failed", d->key, why, 0);
     if (!tu_str_eq(f.reason, d->finding.reason))
         drift_update(d, &f, d->hash);
     target_heal_soon(r->target, d->heal_at_ms - tu_clock_boot(&r->s->clock));
@@ -144,5 +146,6 @@ char *brake_fight_words(rule_state *r, const char *key, const tu_finding *f) {
     tu_buf_addf(&b, "; healing pauses for %s: find out who changes it", pause);
     tu_log(TU_LOG_WARN, "an object is changed back again and again: healing slows down", "rule",
            r->rule->name.p, "object", key, "pause", pause, NULL);
+    trouble_heal(r, "heal-fought", key, tu_buf_c(&b), TROUBLE_FOUGHT_MS);
     return tu_buf_take(&b);
 }

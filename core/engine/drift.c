@@ -20,6 +20,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/alerts.h"
 #include "engine/drift.h"
 #include "rules/decide.h"
 #include "value/json.h"
@@ -142,6 +143,7 @@ static const char *resolver(const open_drift *d, bool healed) {
 static void resolve(open_drift *d, const char *by) {
     rule_state *r = d->rule;
     const char *event = strcmp(by, "trueup") != 0 ? "resolved" : d->from_git ? "applied" : "healed";
+    trouble_heal_ends(r, "heal-failed", d->key, by);
     service_tell(r->s, event, r, &d->finding, by);
     drift_record(d, "resolved", d->told, by);
     tu_map_remove(&r->open, tu_str_c(d->key));
@@ -391,8 +393,8 @@ static tu_rc restore_one(void *arg, const tu_drift *row) {
     for (size_t i = 0; i < s->rule_count; i++)
         if (tu_str_eq(s->rules[i].rule->name, row->rule))
             r = &s->rules[i];
-    if (!r)
-        return TU_OK; /* the rule is gone: orphans are closed when the service starts (service.c) */
+    if (!r || service_is_orphan(s->config, row))
+        return TU_OK; /* closed when the service starts (service.c) */
     tu_arena a;
     tu_arena_init(&a, 0);
     tu_finding f = {.id = row->object,
@@ -409,6 +411,7 @@ static tu_rc restore_one(void *arg, const tu_drift *row) {
     d->told = row->state == TU_DRIFT_OPEN;
     d->from_git = !d->told;
     d->recorded = true;
+    d->alerted = d->told && alerts_has(s, row);
     free(d->revision);
     d->revision = row->source_revision.n ? tu_xstrdup(row->source_revision.p) : NULL;
     tu_arena_done(&a);

@@ -17,7 +17,8 @@ typedef struct tu_pass_options {
     const char *config_path;  /* for paths relative to it; NULL: the working directory */
     const char *const *rules; /* names; n = 0: all */
     size_t rule_count;
-    const char *state; /* scratch for caches; NULL: ${XDG_CACHE_HOME:-~/.cache}/trueup for targets */
+    const char
+        *state; /* scratch for caches; NULL: ${XDG_CACHE_HOME:-~/.cache}/trueup for targets */
     const char
         *baselines; /* directory of what earlier passes proved (engine/index.h); NULL: none */
     bool full;      /* which isn't believed then, but replaced */

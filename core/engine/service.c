@@ -14,11 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "alert/alert.h"
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "engine/alerts.h"
 #include "engine/deliver.h"
 
 #define SETTLE_MS 100
@@ -38,7 +38,7 @@ typedef struct runner {
     status_server status;
     int64_t problem_since_ms;
     bool stop, reload;
-    int64_t started_ms;
+    int64_t started_ms, heartbeat_ms;
     tu_map policies; /* of receivers (deliver.h) */
 } runner;
 
@@ -53,6 +53,7 @@ void service_tell(service *s, const char *event, const rule_state *r, const tu_f
 }
 
 void condition_set(service *s, condition *c, const char *what, const char *name, const char *text) {
+    trouble_condition(s, what, name, text);
     if (!text && !c->text)
         return;
     if (text && c->text && strcmp(text, c->text) == 0)
@@ -174,6 +175,8 @@ static void free_structure(service *s) {
         free(s->sources[i].revision);
         free(s->sources[i].problem.text);
     }
+    alerts_free(s);
+    pthread_mutex_destroy(&s->records_lock);
     tu_map_done(&s->notifiers, receiver_free);
     free(s->orphan);
     free(s->sources);
@@ -202,6 +205,7 @@ static void tear_down(service *s) {
     tu_inbox_drain(s->inbox);
     tu_inbox_free(s->inbox, NULL, NULL);
     uv_close((uv_handle_t *)&s->deliver_timer, NULL);
+    alerts_close(s);
     for (size_t i = 0; i < s->rule_count; i++)
         uv_close((uv_handle_t *)&s->rules[i].pass_timer, NULL);
     for (size_t i = 0; i < s->source_count; i++)
@@ -221,71 +225,66 @@ static void tear_down(service *s) {
 
 /* --- drifts of rules that are gone, off, or look at another target now ------------------------ */
 
+bool service_is_orphan(const tu_config *c, const tu_drift *d) {
+    const tu_rule *rule = tu_config_rule(c, d->rule);
+    return !rule || rule->mode == TU_MODE_OFF || !tu_str_eq(rule->to, d->target);
+}
+
 typedef struct orphans {
-    const tu_config *config;
-    tu_arena arena;
-    tu_drift *rows;
+    service *s;
+    record **items;
     size_t n;
 } orphans;
 
 static tu_rc collect_orphan(void *arg, const tu_drift *d) {
     orphans *o = arg;
-    const tu_rule *rule = tu_config_rule(o->config, d->rule);
-    if (rule && rule->mode != TU_MODE_OFF && tu_str_eq(rule->to, d->target))
+    if (!service_is_orphan(o->s->config, d))
         return TU_OK;
-    o->rows = tu_xrealloc(o->rows, (o->n + 1) * sizeof *o->rows);
-    tu_drift *row = &o->rows[o->n++];
-    *row = *d;
-    row->rule = tu_arena_copy(&o->arena, d->rule);
-    row->target = tu_arena_copy(&o->arena, d->target);
-    row->source_revision = tu_arena_copy(&o->arena, d->source_revision);
-    row->object = tu_object_id_copy(&o->arena, &d->object);
-    row->finding = tu_arena_copy(&o->arena, d->finding);
+    record *r = record_new(o->s);
+    r->drift = *d;
+    r->drift.rule = tu_arena_copy(&r->arena, d->rule);
+    r->drift.target = tu_arena_copy(&r->arena, d->target);
+    r->drift.source_revision = tu_arena_copy(&r->arena, d->source_revision);
+    r->drift.object = tu_object_id_copy(&r->arena, &d->object);
+    r->drift.finding = tu_arena_copy(&r->arena, d->finding);
+    r->has_drift = true;
+    o->items = tu_xrealloc(o->items, (o->n + 1) * sizeof(record *));
+    o->items[o->n++] = r;
     return TU_OK;
 }
 
 /* Told firing means told resolved, also when the rule that told is no more. */
-static void close_orphans(tu_store *store, const tu_config *config) {
-    orphans o = {.config = config};
-    tu_arena_init(&o.arena, 0);
-    tu_clock clock = tu_clock_real();
-    int64_t now = tu_clock_wall(&clock);
+static void close_orphan(record *r) {
+    tu_drift *d = &r->drift;
+    bool told = d->state == TU_DRIFT_OPEN;
+    d->state = TU_DRIFT_RESOLVED;
+    d->resolved_ms = d->updated_ms = r->wall_ms;
+    d->resolved_by = TU_S("configuration");
+    r->audits[r->audit_count++] = (tu_audit){.actor = TU_S("trueup"),
+                                             .action = TU_S("drift.resolved"),
+                                             .rule = d->rule,
+                                             .target = d->target,
+                                             .object = d->object,
+                                             .detail = TU_S("{\"text\":\"configuration\"}")};
+    if (told)
+        alerts_orphan(r);
+    alerts_submit(r);
+}
+
+/* What an earlier run or configuration knew: all is read before anything is written. */
+static void restore(service *s) {
+    orphans o = {.s = s};
     _cleanup_(tu_error_freep) tu_error *why = NULL;
-    tu_store_open_drifts(store, collect_orphan, &o, &why);
-    for (size_t i = 0; i < o.n; i++) {
-        tu_drift *d = &o.rows[i];
-        bool told = d->state == TU_DRIFT_OPEN;
-        d->state = TU_DRIFT_RESOLVED;
-        d->resolved_ms = d->updated_ms = now;
-        d->resolved_by = TU_S("configuration");
-        const tu_rule gone = {.name = d->rule, .to = d->target};
-        _cleanup_(tu_buf_done) tu_buf message = TU_BUF_INIT(TU_LIMIT_MESSAGE_BYTES);
-        tu_alert_message(&message, d, "resolved", &gone, tu_store_install_id(store), now);
-        tu_delivery delivery = {.receiver = tu_alert_route(config, &gone, d),
-                                .kind = TU_S("resolved"),
-                                .message = tu_buf_str(&message),
-                                .next_ms = now,
-                                .created_ms = now,
-                                .expires_ms = now + 24LL * 3600 * 1000};
-        const tu_audit audit = {.actor = TU_S("trueup"),
-                                .action = TU_S("drift.resolved"),
-                                .rule = d->rule,
-                                .target = d->target,
-                                .object = d->object,
-                                .detail = TU_S("{\"text\":\"configuration\"}")};
-        tu_store_change change = {.wall_ms = now,
-                                  .drift = d,
-                                  .audits = &audit,
-                                  .audit_count = 1,
-                                  .deliveries = &delivery,
-                                  .delivery_count = told && delivery.receiver.n};
-        if (tu_store_commit(store, &change, &why) != TU_OK)
-            tu_log(TU_LOG_ERROR, "a drift of a rule that is gone stays open until the next start",
-                   "rule", d->rule.p, "error", tu_error_text(why), NULL);
-        tu_error_free(TU_TAKE(why));
-    }
-    free(o.rows);
-    tu_arena_done(&o.arena);
+    alerts_start(s);
+    if (tu_store_open_drifts(s->store, collect_orphan, &o, &why) != TU_OK)
+        tu_log(TU_LOG_ERROR, "drifts of rules that are gone can't be read", "error",
+               tu_error_text(why), NULL);
+    drift_restore(s);
+    alerts_begin(s);
+    drift_restored(s);
+    for (size_t i = 0; i < o.n; i++)
+        close_orphan(o.items[i]);
+    free(o.items);
 }
 
 /* --- the configuration ------------------------------------------------------------------------ */
@@ -396,6 +395,7 @@ static bool has_next(runner *u, service *s) {
         refuse(u, &errors);
         free(s->config_problem.text);
         s->config_problem = (condition){tu_xstrdup(u->problem), u->problem_since_ms};
+        trouble_condition(s, "configuration", s->options->config_path, u->problem);
         systemd_notify("READY=1\nSTATUS=watching; the newest configuration has mistakes");
     }
     tu_errors_done(&errors);
@@ -441,14 +441,17 @@ static void turn(runner *u, tu_session *session) {
                  .status = &u->status,
                  .policies = &u->policies,
                  .started_ms = u->started_ms,
+                 .reload = &u->reload,
+                 .heartbeat_ms = &u->heartbeat_ms,
                  .cancel = tu_cancel_new()};
     if (u->problem)
         s.config_problem = (condition){tu_xstrdup(u->problem), u->problem_since_ms};
     s.inbox = tu_inbox_new(&u->loop);
     s.store_worker = tu_worker_new(s.inbox, "store");
-    close_orphans(u->store, u->config);
+    pthread_mutex_init(&s.records_lock, NULL);
+    s.turned_ms = tu_clock_boot(&s.clock);
     build(&s);
-    drift_restore(&s);
+    restore(&s);
     deliver_start(&s);
     for (size_t i = 0; i < s.target_count; i++)
         target_start(&s.targets[i]);

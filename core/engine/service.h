@@ -9,8 +9,11 @@
  *   source.c    asks sources for their revision, loads desired sets
  *   target*.c   discovers, keeps the view, watches, lists, verifies and heals (target.h)
  *   drift*.c    findings to drifts: opened, updated, resolved, recorded; when to heal (drift.h)
+ *   record.c    what happened, into the store: many waiting records with one sync
+ *   alerts.c    drifts to the dispatcher, its decisions to the store; troubles.c: alerts about trueup itself
  *   deliver*.c  what is due in the outbox to the notifiers, and the outcome back (deliver.h)
- *   socket.c    answers on the unix socket: status.c (what is known), events.c (what changes)
+ *   socket.c    answers on the unix socket: status.c (what is known), events.c (what changes), answer*.c
+ *               (alerts)
  *   service.c   starts, reloads and stops all of it
  */
 #ifndef TU_ENGINE_SERVICE_H
@@ -117,7 +120,8 @@ struct open_drift {
     int64_t opened_ms;  /* wall */
     char *revision;     /* the source's, when it was opened */
     bool recorded;      /* the store has it */
-    bool told;          /* a firing message was made */
+    bool told;          /* it is an alert */
+    bool alerted;       /* that the store knows from an earlier run */
     bool from_git;      /* a new revision is on its way into the target */
     bool healing;       /* a worker is at it, or it waits for one */
     int64_t heal_at_ms; /* boot; not before */
@@ -163,10 +167,18 @@ struct service {
     condition config_problem;
     bool *reload; /* set by signals and file events */
     size_t handles;
+    struct alerts *alerts;     /* alerts.c */
+    struct troubles *troubles; /* troubles.c */
+    int64_t turned_ms;         /* boot; when this structure was made */
+    int64_t *heartbeat_ms;     /* boot; when the last one was made, over reloads; 0: none yet */
+    pthread_mutex_t records_lock;
+    struct record *records, *records_last; /* record.c: not written yet */
 };
 
 /* service.c */
 bool service_is_stopping(const service *s);
+/* A drift of a rule that is gone, off, or looks at another target now. */
+bool service_is_orphan(const tu_config *c, const tu_drift *d);
 void service_tell(service *s, const char *event, const rule_state *r, const tu_finding *f,
                   const char *text);
 /* Sets or clears (text NULL) a condition; logs when it changes. */
@@ -215,6 +227,8 @@ void drift_stranger(rule_state *r, const tu_finding *f);
 void drift_problems(rule_state *r);
 void drift_left_git(rule_state *r, const tu_object_id *id);
 void drift_restore(service *s); /* open drifts of an earlier run */
+/* Those of them of which the dispatcher knows nothing (of version 1) are handed to it. */
+void drift_restored(service *s);
 void drift_free(void *open);
 void drift_key(tu_buf *b, const tu_finding *f);
 bool drift_may_heal(const open_drift *d, int64_t *ret_wait_ms);

@@ -149,7 +149,7 @@ static void add_matter(const tu_language *l, tu_out *o, const cJSON *message) {
         return;
     }
     if (total <= 1) {
-        tu_wording_sentence(l, alert, o);
+        wording_add_sentence(l, o, alert);
     } else if (over) {
         tu_out many;
         tu_out_init(&many, TITLE_BYTES);
@@ -176,6 +176,10 @@ void tu_wording_title(const tu_language *l, const cJSON *message, tu_out *out) {
     }
     add_mark(l, out, message);
     add_matter(l, out, message);
+}
+
+void tu_wording_sentence(const tu_language *l, const cJSON *alert, tu_out *out) {
+    wording_add_sentence(l, out, alert);
 }
 
 /* --- facts ----------------------------------------------------------------------------------------------- */
@@ -414,7 +418,7 @@ static void add_alert(const tu_language *l, tu_out *o, const cJSON *message, con
                       bool only) {
     if (!only) {
         tu_out_add_c(o, "\n* ");
-        tu_wording_sentence(l, alert, o);
+        wording_add_sentence(l, o, alert);
         tu_out_add(o, "\n", 1);
     }
     if (!is(alert, "status", "resolved"))

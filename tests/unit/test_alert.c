@@ -11,9 +11,11 @@
 #include <cmocka.h>
 
 #include "alert/alert.h"
+#include "alert/body.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "value/json.h"
 
 #define COUNT(t) (sizeof(t) / sizeof *(t))
 
@@ -44,16 +46,108 @@ static const char *text_of(const cJSON *json, const char *key) {
     return text ? text : "(absent)";
 }
 
+/* What the engine does: the drift's row to an alert's row, and that to a message. */
+typedef struct composed {
+    tu_arena arena;
+    tu_alert_row row;
+    tu_labels labels;
+    tu_buf body, json;
+    char fingerprint[33];
+} composed;
+
+static void compose_row(composed *c, const tu_drift *d, const tu_rule *rule) {
+    tu_value *found = NULL;
+    tu_arena_init(&c->arena, 0);
+    tu_json_parse(&c->arena, d->finding, TU_JSON_NO_LINES, NULL, &found, NULL, NULL);
+    const tu_alert_about about = {.drift = d,
+                                  .finding = tu_value_is(found, TU_MAP) ? found : NULL,
+                                  .rule = rule,
+                                  .source = TU_S("shop-config"),
+                                  .commits = true,
+                                  .plan = "alert"};
+    tu_buf_init(&c->body, TU_ALERT_BODY_BYTES);
+    tu_buf_init(&c->json, 64u * TU_MIB);
+    tu_alert_fingerprint(d, found, "0123abcd", c->fingerprint);
+    if (!tu_alert_labels(&c->arena, &about, &c->labels))
+        c->body.rc = TU_EINTERNAL;
+    tu_alert_body(&c->body, &about);
+    tu_alert_labels_json(&c->json, &c->labels);
+    c->row = (tu_alert_row){.fingerprint = {c->fingerprint, 32},
+                            .firing = d->state != TU_DRIFT_RESOLVED,
+                            .severity = d->severity,
+                            .started_ms = d->opened_ms,
+                            .updated_ms = d->updated_ms,
+                            .ended_ms = d->resolved_ms,
+                            .labels = tu_buf_str(&c->json),
+                            .body = tu_buf_str(&c->body)};
+}
+
+static void composed_done(composed *c) {
+    tu_arena_done(&c->arena);
+    tu_buf_done(&c->body);
+    tu_buf_done(&c->json);
+}
+
+typedef struct rows {
+    const tu_alert_row *items;
+    size_t n;
+} rows;
+
+static tu_rc read_row(void *arg, tu_str fingerprint,
+                      tu_rc (*each)(void *arg, const tu_alert_row *row), void *each_arg,
+                      tu_error **error) {
+    const rows *r = arg;
+    for (size_t i = 0; i < r->n; i++)
+        if (tu_str_eq(r->items[i].fingerprint, fingerprint))
+            return each(each_arg, &r->items[i]);
+    return tu_error_set(error, TU_ENOTFOUND, "no such alert");
+}
+
+static tu_rc write_one(tu_buf *b, const tu_drift *d, const char *kind, const tu_rule *rule,
+                       int64_t wall_ms) {
+    composed c;
+    compose_row(&c, d, rule);
+    tu_rc rc = c.body.rc ? c.body.rc : c.json.rc;
+    bool fires = strcmp(kind, "resolved") != 0;
+    char incident[33];
+    snprintf(incident, sizeof incident, "%.32s", c.fingerprint);
+    tu_label label = {TU_S("rule"), d->rule};
+    const tu_snapshot s = {.incident = tu_str_c(incident),
+                           .route = TU_S("default"),
+                           .group = {&label, 1},
+                           .event = tu_str_c(kind),
+                           .firing = fires,
+                           .severity = d->severity,
+                           .opened_ms = d->opened_ms,
+                           .updated_ms = wall_ms,
+                           .closed_ms = fires ? 0 : wall_ms,
+                           .firing_count = fires,
+                           .resolved_count = !fires,
+                           .shown = &c.row.fingerprint,
+                           .fires = &fires,
+                           .shown_count = 1};
+    rows r = {&c.row, 1};
+    if (rc == TU_OK)
+        rc = tu_alert_compose(b, &s, "0123abcd", read_row, &r, NULL);
+    composed_done(&c);
+    return rc;
+}
+
+static cJSON *parsed(tu_buf *b) {
+    assert_int_equal(b->rc, TU_OK);
+    assert_true(b->n <= TU_LIMIT_MESSAGE_BYTES);
+    assert_true(tu_utf8_valid(tu_buf_str(b)));
+    cJSON *json = cJSON_ParseWithOpts(tu_buf_c(b), NULL, 1);
+    if (json == NULL)
+        fail_msg("not JSON: %s", tu_buf_c(b));
+    tu_buf_done(b);
+    return json;
+}
+
 static cJSON *message(const tu_drift *d, const char *kind, const tu_rule *rule, int64_t wall_ms) {
     tu_buf b = TU_BUF_INIT(TU_LIMIT_MESSAGE_BYTES);
-    tu_alert_message(&b, d, kind, rule, "0123abcd", wall_ms);
-    assert_int_equal(b.rc, TU_OK);
-    assert_true(tu_utf8_valid(tu_buf_str(&b)));
-    cJSON *json = cJSON_ParseWithOpts(tu_buf_c(&b), NULL, 1);
-    if (json == NULL)
-        fail_msg("not JSON: %s", tu_buf_c(&b));
-    tu_buf_done(&b);
-    return json;
+    assert_int_equal(write_one(&b, d, kind, rule, wall_ms), TU_OK);
+    return parsed(&b);
 }
 
 static void a_firing_message_has_everything(void **state) {
@@ -93,7 +187,7 @@ static void the_finding_is_passed_on_byte_by_byte(void **state) {
     (void)state;
     tu_drift d = drift();
     tu_buf b = TU_BUF_INIT(TU_LIMIT_MESSAGE_BYTES);
-    tu_alert_message(&b, &d, "firing", NULL, "x", 1);
+    assert_int_equal(write_one(&b, &d, "firing", NULL, 1), TU_OK);
     assert_non_null(strstr(tu_buf_c(&b), finding)); /* also numbers that a double can't hold */
     tu_buf_done(&b);
 }
@@ -271,7 +365,7 @@ static void without_memory_the_buffer_says_so(void **state) {
     for (size_t n = 1;; n++) {
         tu_buf b = TU_BUF_INIT(TU_LIMIT_MESSAGE_BYTES);
         tu_mem_fail_after(n);
-        tu_alert_message(&b, &d, "firing", NULL, "x", 1);
+        b.rc = write_one(&b, &d, "firing", NULL, 1);
         size_t made = tu_mem_fail_after(0);
         if (b.rc == TU_OK) { /* then it is whole, if perhaps with less detail */
             cJSON *json = cJSON_ParseWithOpts(tu_buf_c(&b), NULL, 1);
@@ -288,13 +382,192 @@ static void without_memory_the_buffer_says_so(void **state) {
     assert_true(failures > 0);
 }
 
-static void routing_names_the_receiver_or_nobody(void **state) {
+/* --- an incident of many -------------------------------------------------------------------------- */
+
+enum { MANY = 40 };
+
+static cJSON *message_of_many(size_t change_count, size_t change_size) {
+    static composed c[MANY];
+    static tu_alert_row items[MANY];
+    static char names[MANY][16];
+    tu_str shown[MANY];
+    bool fires[MANY];
+    _cleanup_(tu_freep) char *large = large_finding(change_count, change_size);
+    for (size_t i = 0; i < MANY; i++) {
+        tu_drift d = drift();
+        snprintf(names[i], sizeof names[i], "cart-%zu", i);
+        d.object.name = tu_str_c(names[i]);
+        d.finding = tu_str_c(large);
+        compose_row(&c[i], &d, NULL);
+        items[i] = c[i].row;
+        shown[i] = c[i].row.fingerprint;
+        fires[i] = i < 30;
+    }
+    const tu_snapshot s = {.incident = TU_S("3f2a9c0188776655443322110011aabb"),
+                           .event = TU_S("update"),
+                           .firing = true,
+                           .severity = TU_SEVERITY_CRITICAL,
+                           .firing_count = 990,
+                           .resolved_count = 10,
+                           .shown = shown,
+                           .fires = fires,
+                           .shown_count = MANY};
+    rows r = {items, MANY};
+    tu_buf b = TU_BUF_INIT(TU_LIMIT_MESSAGE_BYTES);
+    assert_int_equal(tu_alert_compose(&b, &s, "0123abcd", read_row, &r, NULL), TU_OK);
+    for (size_t i = 0; i < MANY; i++)
+        composed_done(&c[i]);
+    return parsed(&b);
+}
+
+static void of_many_alerts_the_number_is_told_and_the_first_are_named(void **state) {
     (void)state;
-    tu_config c = {.routing = {.receiver = TU_S("hook")}};
+    static const struct {
+        size_t changes, size;
+        bool all;
+    } cases[] = {{1, 10, true}, {20, 200, true}, {1000, 100, false}, {1, 90000, false}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        cJSON *m = message_of_many(cases[i].changes, cases[i].size);
+        const cJSON *counts = cJSON_GetObjectItem(m, "counts"),
+                    *alerts = cJSON_GetObjectItem(m, "alerts");
+        assert_int_equal(cJSON_GetObjectItem(counts, "firing")->valueint, 990);
+        assert_int_equal(cJSON_GetObjectItem(counts, "resolved")->valueint, 10);
+        assert_int_equal(cJSON_GetObjectItem(counts, "shown")->valueint,
+                         cJSON_GetArraySize(alerts));
+        if (cases[i].all)
+            assert_int_equal(cJSON_GetArraySize(alerts), MANY);
+        assert_true(cJSON_GetArraySize(alerts) >= 1);
+        assert_non_null(strstr(text_of(m, "summary"), "990 alerts fire, 10 are over: "));
+        assert_string_equal(text_of(cJSON_GetObjectItem(m, "commands"), "acknowledge"),
+                            "trueup alert ack 3f2a9c018877");
+        cJSON_Delete(m);
+    }
+}
+
+static void an_alert_that_was_forgotten_is_counted_and_hinders_nothing(void **state) {
+    (void)state;
+    tu_str shown = TU_S("00112233445566778899aabbccddeeff");
+    bool fires = false;
+    const tu_snapshot s = {.incident = TU_S("3f2a"),
+                           .event = TU_S("resolved"),
+                           .resolved_count = 1,
+                           .shown = &shown,
+                           .fires = &fires,
+                           .shown_count = 1};
+    rows r = {0};
+    tu_buf b = TU_BUF_INIT(TU_LIMIT_MESSAGE_BYTES);
+    assert_int_equal(tu_alert_compose(&b, &s, "x", read_row, &r, NULL), TU_OK);
+    cJSON *m = parsed(&b);
+    assert_string_equal(text_of(m, "status"), "resolved");
+    cJSON_Delete(m);
+}
+
+static void command_lines_can_be_pasted_into_a_shell(void **state) {
+    (void)state;
     tu_drift d = drift();
-    assert_true(tu_str_is(tu_alert_route(&c, NULL, &d), "hook"));
-    c.routing.receiver = (tu_str){0};
-    assert_int_equal(tu_alert_route(&c, NULL, &d).n, 0);
+    d.rule = TU_S("it's $(rm -rf) \n`x`");
+    d.finding = TU_S("{\"kind\":\"A;b\",\"name\":\"-x\"}");
+    cJSON *m = message(&d, "firing", NULL, 1);
+    const cJSON *commands = cJSON_GetObjectItem(m, "commands");
+    assert_string_equal(text_of(commands, "look"), "trueup diff 'it'\\''s $(rm -rf) ?`x`'");
+    assert_string_equal(text_of(commands, "explain"), "trueup explain 'A;b/-x'");
+    cJSON_Delete(m);
+}
+
+/* --- labels ----------------------------------------------------------------------------------------- */
+
+static tu_str label_of(const tu_labels *l, const char *key) {
+    for (size_t i = 0; i < l->n; i++)
+        if (tu_str_is(l->items[i].key, key))
+            return l->items[i].value;
+    return (tu_str){0};
+}
+
+static void labels_say_what_routes_ask_and_keep_their_first_meaning(void **state) {
+    (void)state;
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    tu_value *found = NULL, *object = NULL;
+    const char *text =
+        "{\"changes\":[{\"change\":\"value\",\"severity\":\"info\",\"owner\":{\"manager\":\"x\"}},"
+        "{\"change\":\"added\",\"severity\":\"critical\",\"owner\":{\"manager\":\"kubectl-edit\","
+        "\"class\":\"human\"}},{\"change\":\"value\"}]}";
+    const char *live =
+        "{\"metadata\":{\"labels\":{\"team\":\"evil\",\"rule\":\"other\",\"app\":\"cart\","
+        "\"secret\":\"no\"},\"annotations\":{\"oncall\":\"bob\",\"n\":5}}}";
+    assert_int_equal(tu_json_parse(&a, tu_str_c(text), 0, NULL, &found, NULL, NULL), TU_OK);
+    assert_int_equal(tu_json_parse(&a, tu_str_c(live), 0, NULL, &object, NULL, NULL), TU_OK);
+    tu_label_match team = {TU_S("team"), TU_S("pay")};
+    tu_rule rule = {.labels = &team, .label_count = 1};
+    tu_word labels[] = {tu_word_compile(TU_S("team")), tu_word_compile(TU_S("a*")),
+                        tu_word_compile(TU_S("rule"))},
+            annotations[] = {tu_word_compile(TU_S("*"))};
+    tu_routing routing = {.object_labels = {labels, 3}, .object_annotations = {annotations, 1}};
+    tu_drift d = drift();
+    const tu_alert_about about = {.drift = &d,
+                                  .finding = found,
+                                  .rule = &rule,
+                                  .routing = &routing,
+                                  .object = object,
+                                  .source = TU_S("git")};
+    tu_labels l;
+    assert_true(tu_alert_labels(&a, &about, &l));
+    static const char *const expected[][2] = {
+        {"about", "drift"},
+        {"rule", "shop"},
+        {"target", "prod"},
+        {"kind", "Deployment"},
+        {"group", "apps"},
+        {"namespace", "shop"},
+        {"name", "cart"},
+        {"verdict", "drifted"},
+        {"change", "added,value"},
+        {"severity", "critical"},
+        {"manager", "kubectl-edit"},
+        {"class", "human"},
+        {"source", "git"},
+        {"team", "pay"},
+        {"app", "cart"},
+        {"oncall", "bob"},
+    };
+    assert_int_equal(l.n, COUNT(expected));
+    for (size_t i = 0; i < COUNT(expected); i++)
+        if (!tu_str_is(label_of(&l, expected[i][0]), expected[i][1]))
+            fail_msg("%s", expected[i][0]);
+    for (size_t i = 1; i < l.n; i++)
+        assert_true(tu_str_compare(l.items[i - 1].key, l.items[i].key) < 0);
+    tu_buf json = TU_BUF_INIT(64 * TU_KIB);
+    tu_labels again;
+    tu_alert_labels_json(&json, &l);
+    assert_true(tu_alert_labels_read(&a, tu_buf_str(&json), &again));
+    assert_int_equal(again.n, l.n);
+    assert_false(tu_alert_labels_read(&a, TU_S("[1]"), &again));
+    tu_buf_done(&json);
+    tu_arena_done(&a);
+}
+
+static void a_trouble_says_what_and_what_to_do(void **state) {
+    (void)state;
+    tu_arena a;
+    tu_arena_init(&a, 0);
+    const tu_alert_trouble t = {.problem = TU_S("source-unreadable"),
+                                .name = TU_S("git"),
+                                .source = TU_S("git"),
+                                .text = TU_S("no route to host"),
+                                .hint = TU_S("see `trueup status`"),
+                                .severity = TU_SEVERITY_WARNING};
+    tu_labels l;
+    tu_buf body = TU_BUF_INIT(TU_ALERT_BODY_BYTES);
+    assert_true(tu_alert_trouble_labels(&a, &t, &l));
+    assert_int_equal(l.n, 5);
+    tu_alert_trouble_body(&body, &t);
+    cJSON *json = parsed(&body);
+    assert_string_equal(text_of(json, "summary"),
+                        "trueup: source-unreadable (git): no route to host");
+    assert_string_equal(text_of(cJSON_GetObjectItem(json, "problem"), "hint"),
+                        "see `trueup status`");
+    cJSON_Delete(json);
+    tu_arena_done(&a);
 }
 
 int main(void) {
@@ -308,7 +581,11 @@ int main(void) {
         cmocka_unit_test(a_large_finding_loses_its_last_changes_only),
         cmocka_unit_test(no_input_prevents_a_message),
         cmocka_unit_test(without_memory_the_buffer_says_so),
-        cmocka_unit_test(routing_names_the_receiver_or_nobody),
+        cmocka_unit_test(of_many_alerts_the_number_is_told_and_the_first_are_named),
+        cmocka_unit_test(an_alert_that_was_forgotten_is_counted_and_hinders_nothing),
+        cmocka_unit_test(command_lines_can_be_pasted_into_a_shell),
+        cmocka_unit_test(labels_say_what_routes_ask_and_keep_their_first_meaning),
+        cmocka_unit_test(a_trouble_says_what_and_what_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

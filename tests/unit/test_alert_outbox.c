@@ -84,7 +84,8 @@ static void tell(world *w, int i) {
         d->resolved_ms = now;
     }
     _cleanup_(tu_buf_done) tu_buf message = TU_BUF_INIT(TU_LIMIT_MESSAGE_BYTES);
-    tu_alert_message(&message, d, kinds[event], NULL, tu_store_install_id(w->store), now);
+    tu_buf_addf(&message, "{\"event\":\"%s\",\"name\":\"%.*s\",\"at\":%lld}", kinds[event],
+                TU_P(d->object.name), (long long)now);
     tu_delivery deliveries[RECEIVERS];
     for (int r = 0; r < RECEIVERS; r++)
         deliveries[r] = (tu_delivery){.receiver = tu_str_c(receivers[r]),

@@ -1,1 +1,0 @@
-add_dependencies(test_deliver_faults notifier-webhook)
