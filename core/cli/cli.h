@@ -45,6 +45,11 @@ typedef enum {
     TU_OPTION_FORCE,
     TU_OPTION_REPORT,
     TU_OPTION_SOURCE,
+    TU_OPTION_LABELS,
+    TU_OPTION_AT,
+    TU_OPTION_FOR,
+    TU_OPTION_COMMENT,
+    TU_OPTION_UNDO,
     TU_OPTION_MAN,
     TU_OPTION_VERSION,
     TU_OPTION_COUNT
@@ -126,6 +131,16 @@ int tu_command_config_show(tu_cli *cli);
 int tu_command_explain(tu_cli *cli);
 int tu_command_rules_test(tu_cli *cli);
 int tu_command_rules_lint(tu_cli *cli);
+int tu_command_route_explain(tu_cli *cli);
+int tu_command_route_test(tu_cli *cli);
+int tu_command_alert_list(tu_cli *cli);
+int tu_command_alert_why(tu_cli *cli);
+int tu_command_alert_ack(tu_cli *cli);
+int tu_command_alert_silence(tu_cli *cli);
+int tu_command_alert_unsilence(tu_cli *cli);
+int tu_command_alert_dead(tu_cli *cli);
+int tu_command_alert_resend(tu_cli *cli);
+int tu_command_alert_test(tu_cli *cli);
 int tu_command_completion(tu_cli *cli);
 int tu_command_version(tu_cli *cli);
 int tu_command_help(tu_cli *cli);

@@ -41,6 +41,13 @@ const tu_option tu_options[TU_OPTION_COUNT] = {
     [TU_OPTION_REPORT] = {"report", NULL, "FILE", NULL,
                           "a report (check --all -o json) that the entries are tried on", false},
     [TU_OPTION_SOURCE] = {"source", NULL, NULL, NULL, "read the sources, too", false},
+    [TU_OPTION_LABELS] = {"labels", "l", "K=V,...", NULL,
+                          "the alert's labels; a value with a ',' stands in double quotes", false},
+    [TU_OPTION_AT] = {"at", NULL, "TIME", NULL,
+                      "the moment, such as 2026-12-31T18:00:00+09:00 (else now)", false},
+    [TU_OPTION_FOR] = {"for", NULL, "DURATION", NULL, "how long, such as 2h or 1h30m", false},
+    [TU_OPTION_COMMENT] = {"comment", NULL, "TEXT", NULL, "why, for the others", false},
+    [TU_OPTION_UNDO] = {"undo", NULL, NULL, NULL, "take the acknowledgement back", false},
     [TU_OPTION_MAN] = {"man", NULL, NULL, NULL, "print the manual page (roff)", false},
     [TU_OPTION_VERSION] = {"version", NULL, NULL, NULL, "show the version", true},
 };
@@ -204,7 +211,7 @@ const tu_command tu_commands[] = {
      0,
      0,
      1,
-     "Source Target Notifier Rule Routing Plugin Pack RuleTest Report",
+     "Source Target Notifier Rule Routing Plugin Pack RuleTest RoutingTest Report",
      tu_command_config_schema},
     {"config init",
      "",
@@ -263,6 +270,39 @@ const tu_command tu_commands[] = {
      1000,
      NULL,
      tu_command_rules_lint},
+    {"route explain",
+     "[LABEL=VALUE...]",
+     "which way an alert takes, and why not another",
+     "Says of an alert with these labels which routes take it, with their effective settings, its "
+     "incident, whether they are\n"
+     "quiet then and until when, and of every other route the first condition that isn't met. "
+     "Works "
+     "from the configuration\n"
+     "alone: silences and what fires just now are the service's (trueup alert why).\n"
+     "\n"
+     "Exit codes: 0 explained, 2 usage or configuration.\n",
+     {{"trueup route explain --labels severity=critical,team=payments", NULL},
+      {"trueup route explain kind=Secret --at 2026-12-25T03:00:00+09:00", "at another moment"}},
+     TU_BIT(TU_OPTION_LABELS) | TU_BIT(TU_OPTION_AT),
+     0,
+     1000,
+     NULL,
+     tu_command_route_explain},
+    {"route test",
+     "[FILE|FOLDER...]",
+     "run the cases written beside the routes, offline",
+     "Runs every document of kind RoutingTest of the configuration, or of the files and folders "
+     "given (folders with all below\n"
+     "them). -v lists what passed, too; -o junit is for CI.\n"
+     "\n"
+     "Exit codes: 0 all passed, 1 a case failed, 2 usage or configuration.\n",
+     {{"trueup route test", "the cases of ./trueup.yaml or ./trueup.d"},
+      {"trueup route test -o junit > routes.xml", "for CI"}},
+     TU_BIT(TU_OPTION_OUTPUT),
+     0,
+     1000,
+     NULL,
+     tu_command_route_test},
     {"completion",
      "bash|zsh|fish",
      "completions for a shell",

@@ -184,7 +184,7 @@ static void ask_for_due(turn_job *t) {
 static int64_t look_at_clock(service *s) {
     int64_t wall_ms = tu_clock_wall(&s->clock), boot_ms = tu_clock_boot(&s->clock);
     int64_t by_ms =
-        s->clock_boot_ms ? (wall_ms - s->clock_wall_ms) - (boot_ms - s->clock_boot_ms) : 0;
+        s->clock_wall_ms ? (wall_ms - s->clock_wall_ms) - (boot_ms - s->clock_boot_ms) : 0;
     s->clock_wall_ms = wall_ms;
     s->clock_boot_ms = boot_ms;
     if (by_ms > -JUMP_MS && by_ms < JUMP_MS)

@@ -86,6 +86,7 @@ tu_rc tu_http_new(const tu_http_options *o, tu_http **ret, tu_http_error *error)
     h->insecure_skip_verify = o->insecure_skip_verify;
     h->allow_http = o->allow_http;
     h->fresh_connections = o->fresh_connections;
+    h->refuse_link_local = o->refuse_link_local;
     h->connect_timeout_ms = o->connect_timeout_ms ? o->connect_timeout_ms : 10000;
     h->stall_timeout_ms = o->stall_timeout_ms ? o->stall_timeout_ms : 60000;
     h->total_timeout_ms = o->total_timeout_ms;
@@ -177,6 +178,17 @@ static size_t on_send(char *out, size_t size, size_t count, void *arg) {
     tu_http_exchange *x = arg;
     int64_t n = x->request.read_body(x->request.read_arg, out, size * count);
     return n < 0 ? CURL_READFUNC_ABORT : (size_t)n;
+}
+
+/* The address is the one that is connected to: a name that resolves to something else the next time gains nothing. */
+static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
+    tu_http_exchange *x = arg;
+    (void)purpose;
+    if (tu_http_is_link_local(&a->addr)) {
+        x->refused_address = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
 /* --- one exchange ----------------------------------------------------------------------------- */
@@ -282,6 +294,10 @@ static tu_rc start(tu_http_exchange *x, tu_http_error *error) {
     if (h->proxy)
         curl_easy_setopt(easy, CURLOPT_PROXY, h->proxy);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, (long)h->fresh_connections);
+    if (h->refuse_link_local) {
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, x);
+    }
     set_tls(h, easy);
     set_body(x, easy);
     set_login(&x->request, easy);

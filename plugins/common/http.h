@@ -27,7 +27,7 @@
 typedef struct tu_http_error {
     tu_rc rc;
     uint32_t retry_after_ms; /* what the peer asked for; 0: nothing */
-    char code[32];           /* "http-503", "dns", "connect", "tls-verify", "stalled" ... */
+    char code[80];           /* "http-503", "dns", "connect", "tls-verify", "stalled" ... */
     char message[480];       /* for people */
 } tu_http_error;
 /* Hands the error to the host and returns its class: `return tu_http_fail(host, call, &error);` */
@@ -43,6 +43,8 @@ typedef struct tu_http_options {
     bool
         fresh_connections; /* one for each request: curl sends again, unseen, what it sent on a kept
                                connection that turns out to be dead */
+    bool
+        refuse_link_local; /* no connection to link-local addresses and metadata services of clouds, whatever names resolve to */
     const char *proxy;     /* NULL: as the environment says (https_proxy, no_proxy); "": none */
     const char *user_agent;     /* NULL: "trueup/VERSION" */
     int64_t connect_timeout_ms; /* 0: 10 s */

@@ -66,6 +66,8 @@ static const struct cause {
     {CURLE_SSL_CONNECT_ERROR, TU_EUNAVAILABLE, DETAIL_CURL, "tls", "TLS could not be set up"},
     {CURLE_SEND_ERROR, TU_EUNAVAILABLE, DETAIL_ERRNO, "reset",
      "the connection broke while the request was sent"},
+    {CURLE_SEND_FAIL_REWIND, TU_EUNAVAILABLE, DETAIL_NONE, "reset",
+     "the connection broke while the request was sent"},
     {CURLE_RECV_ERROR, TU_EUNAVAILABLE, DETAIL_ERRNO, "reset",
      "the connection broke before the answer was complete"},
     {CURLE_GOT_NOTHING, TU_EUNAVAILABLE, DETAIL_NONE, "no-answer",
@@ -117,6 +119,13 @@ tu_rc tu_http_transfer_failed(const tu_http_exchange *x, tu_http_error *error) {
                               HEADER_BYTES_LIMIT);
     if (x->no_memory)
         return tu_http_no_memory(error);
+    if (x->refused_address && x->result == CURLE_COULDNT_CONNECT)
+        return tu_http_refuse(
+            error, TU_EREFUSED, "link-local",
+            "%s is a link-local address or a cloud's metadata service: nothing is "
+            "sent there; allowLinkLocal: true permits it where there is such a "
+            "setting",
+            origin);
     /* TLS 1.3 tells a client that its certificate is missing or refused only after the handshake.
      */
     if (x->result == CURLE_RECV_ERROR && strstr(x->detail, "alert") &&

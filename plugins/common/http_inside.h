@@ -17,7 +17,7 @@
 struct tu_http {
     CURLM *multi;
     char *ca_file, *cert_file, *key_file, *proxy, *user_agent;
-    bool insecure_skip_verify, allow_http, fresh_connections;
+    bool insecure_skip_verify, allow_http, fresh_connections, refuse_link_local;
     int64_t connect_timeout_ms, stall_timeout_ms, total_timeout_ms;
 };
 
@@ -38,7 +38,7 @@ struct tu_http_exchange {
 
     char *window; /* [at, n) is not read yet */
     size_t at, n, capacity;
-    bool paused, no_memory;
+    bool paused, no_memory, refused_address;
 
     bool done;
     CURLcode result;
@@ -52,6 +52,8 @@ tu_rc tu_http_no_memory(tu_http_error *e);
 /* What x->result means. */
 tu_rc tu_http_transfer_failed(const tu_http_exchange *x, tu_http_error *error);
 
+/* Link-local, or where clouds answer for a machine's own credentials; IPv4 in IPv6, too. */
+bool tu_http_is_link_local(const struct sockaddr *address);
 /* NULL when it isn't there; curl_free() it. */
 char *tu_http_url_part(CURLU *u, CURLUPart part, unsigned flags);
 /* Same host, and the same scheme and port or an upgrade from http to https. */

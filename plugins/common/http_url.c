@@ -5,9 +5,32 @@
 #include "common/http_inside.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+bool tu_http_is_link_local(const struct sockaddr *address) {
+    static const struct in6_addr amazon = {{{0xfd, 0x00, 0x0e, 0xc2, [15] = 0x54, [14] = 0x02}}};
+    uint32_t v4;
+    if (address->sa_family == AF_INET) {
+        v4 = ntohl(((const struct sockaddr_in *)(const void *)address)->sin_addr.s_addr);
+    } else if (address->sa_family == AF_INET6) {
+        const struct in6_addr *v6 =
+            &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+        if (IN6_IS_ADDR_LINKLOCAL(v6) || !memcmp(v6, &amazon, sizeof amazon))
+            return true;
+        static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+        if (!IN6_IS_ADDR_V4MAPPED(v6) && !IN6_IS_ADDR_V4COMPAT(v6) && memcmp(v6, nat64, 12) != 0)
+            return false;
+        memcpy(&v4, v6->s6_addr + 12, sizeof v4);
+        v4 = ntohl(v4);
+    } else {
+        return false;
+    }
+    return v4 >> 16 == 0xA9FE /* 169.254.0.0/16 */ || v4 == 0x646464C8 /* 100.100.100.200 */ ||
+           v4 == 0xC00000C0 /* 192.0.0.192 */;
+}
 
 char *tu_http_url_part(CURLU *u, CURLUPart part, unsigned flags) {
     char *text = NULL;

@@ -74,7 +74,8 @@ tu_rc notifier_no_memory(tu_http_error *e) {
     return notifier_refuse(e, TU_EINTERNAL, "memory", "out of memory");
 }
 
-tu_rc notifier_client(const cJSON *config, tu_http **ret, tu_http_error *error) {
+static tu_rc new_client(const cJSON *config, const tu_http_options *options, tu_http **ret,
+                        tu_http_error *error) {
     const cJSON *tls = cJSON_GetObjectItemCaseSensitive(config, "tls");
     const char *timeout = notifier_string(config, "timeout");
     const char *ca = notifier_string(tls, "caFile"), *cert = notifier_string(tls, "certFile"),
@@ -83,16 +84,25 @@ tu_rc notifier_client(const cJSON *config, tu_http **ret, tu_http_error *error) 
     if (ms <= 0)
         return notifier_refuse(error, TU_EINVALID, "/timeout",
                                "timeout: it must be longer than nothing, as in 15s");
-    return tu_http_new(
-        &(tu_http_options){.ca_file = *ca ? ca : NULL,
-                           .cert_file = *cert ? cert : NULL,
-                           .key_file = *key ? key : NULL,
-                           .insecure_skip_verify = notifier_flag(tls, "insecureSkipVerify"),
-                           .allow_http = notifier_flag(config, "allowHttp"),
-                           .fresh_connections = true,
-                           .stall_timeout_ms = ms,
-                           .total_timeout_ms = ms},
-        ret, error);
+    tu_http_options o = *options;
+    o.ca_file = *ca ? ca : NULL;
+    o.cert_file = *cert ? cert : NULL;
+    o.key_file = *key ? key : NULL;
+    o.insecure_skip_verify = notifier_flag(tls, "insecureSkipVerify");
+    o.allow_http = notifier_flag(config, "allowHttp");
+    o.stall_timeout_ms = o.total_timeout_ms = ms;
+    return tu_http_new(&o, ret, error);
+}
+
+tu_rc notifier_client(const cJSON *config, tu_http **ret, tu_http_error *error) {
+    const tu_http_options options = {.fresh_connections = true, .refuse_link_local = true};
+    return new_client(config, &options, ret, error);
+}
+
+tu_rc notifier_client_that_keeps(const cJSON *config, bool allow_link_local, tu_http **ret,
+                                 tu_http_error *error) {
+    const tu_http_options options = {.refuse_link_local = !allow_link_local};
+    return new_client(config, &options, ret, error);
 }
 
 /* --- words ------------------------------------------------------------------------------------ */
@@ -179,6 +189,44 @@ char *notifier_sentence(const notifier_words *w, const cJSON *alert, tu_escape *
     char *text = plain.text ? notifier_value(escape, plain.text, limit) : NULL;
     tu_out_done(&plain);
     return text;
+}
+
+typedef struct filter {
+    const notifier_words *words;
+    bool commands;
+    tu_wording_fact *each;
+    void *arg;
+} filter;
+
+static void pass_fact(void *arg, const char *name, const char *text) {
+    static const char *const left_out[] = {"fact object", "fact problem", "fact look",
+                                           "fact explain", "fact acknowledge"};
+    const filter *f = arg;
+    for (size_t i = 0; i < (f->commands ? 2 : sizeof left_out / sizeof *left_out); i++)
+        if (!strcmp(name, notifier_word(f->words, left_out[i])))
+            return;
+    f->each(f->arg, name, text);
+}
+
+void notifier_facts(const notifier_words *w, const cJSON *message, const cJSON *alert,
+                    bool commands, tu_wording_fact *each, void *arg) {
+    filter f = {.words = w, .commands = commands, .each = each, .arg = arg};
+    tu_wording_facts(w->language, message, alert, pass_fact, &f);
+}
+
+void notifier_counts(const notifier_words *w, const cJSON *message, tu_out *out) {
+    const cJSON *counts = cJSON_GetObjectItemCaseSensitive(message, "counts");
+    double firing = notifier_number(counts, "firing"), over = notifier_number(counts, "resolved");
+    char text[200];
+    if (firing + over <= 1)
+        return;
+    snprintf(text, sizeof text, "%.0f %s", firing, notifier_word(w, "firing"));
+    if (firing >= 1)
+        tu_out_add_c(out, text);
+    snprintf(text, sizeof text, "%s%.0f %s", firing >= 1 ? ", " : "", over,
+             notifier_word(w, "resolved"));
+    if (over >= 1)
+        tu_out_add_c(out, text);
 }
 
 char *notifier_more(const notifier_words *w, double count) {

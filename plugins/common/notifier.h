@@ -69,6 +69,9 @@ tu_rc notifier_refuse(tu_http_error *e, tu_rc rc, const char *code, const char *
 tu_rc notifier_no_memory(tu_http_error *e);
 /* The client that timeout, tls and allowHttp ask for. */
 tu_rc notifier_client(const cJSON *config, tu_http **ret, tu_http_error *error);
+/* One that keeps its connections, and may be asked to reach link-local addresses, which the other never does. */
+tu_rc notifier_client_that_keeps(const cJSON *config, bool allow_link_local, tu_http **ret,
+                                 tu_http_error *error);
 
 typedef struct notifier_words {
     const tu_language *language;
@@ -124,6 +127,8 @@ typedef struct notifier_request {
     const char *url, *bearer; /* bearer may be NULL */
     const char *what;         /* "Slack": who should have answered, for messages */
     tu_str body;
+    const char *method;         /* NULL: POST */
+    const char *const *headers; /* NULL: the content type of JSON */
 } notifier_request;
 tu_rc notifier_post(tu_http *http, const tu_host *host, tu_call *call, const notifier_request *r,
                     notifier_answer *ret, tu_http_error *error);
@@ -146,6 +151,12 @@ const char *notifier_word(const notifier_words *w, const char *word);
 /* One alert in a sentence, escaped and cut to limit; free() it. NULL without memory. */
 char *notifier_sentence(const notifier_words *w, const cJSON *alert, tu_escape *escape,
                         size_t limit);
+/* The facts of an alert (wording.h) but its subject, which stands above them; the commands, which are the same for all of a
+ * message's alerts, only where they are wanted. */
+void notifier_facts(const notifier_words *w, const cJSON *message, const cJSON *alert,
+                    bool commands, tu_wording_fact *each, void *arg);
+/* "3 firing, 2 resolved"; "" for an incident of one alert. */
+void notifier_counts(const notifier_words *w, const cJSON *message, tu_out *out);
 /* "and 12 more", in that language; free() it. NULL without memory. */
 char *notifier_more(const notifier_words *w, double count);
 /* A value out of the message on one line, without control and bidi characters, escaped. */

@@ -162,13 +162,32 @@ static tu_rc classify(const tu_http_exchange *x, tu_http_error *error) {
     return rc;
 }
 
+/* The body is handed out once: curl sends a request again, unseen, when a kept connection turns out to be dead. It can't do so
+ * with a body that it has taken and can't rewind, and fails instead, as of a message that may have arrived. */
+typedef struct reader {
+    tu_str left;
+} reader;
+
+static int64_t read_body(void *arg, char *out, size_t room) {
+    reader *r = arg;
+    size_t n = r->left.n < room ? r->left.n : room;
+    if (n == 0)
+        return 0;
+    memcpy(out, r->left.p, n);
+    r->left = (tu_str){r->left.p + n, r->left.n - n};
+    return (int64_t)n;
+}
+
 tu_rc notifier_post(tu_http *http, const tu_host *host, tu_call *call, const notifier_request *r,
                     notifier_answer *ret, tu_http_error *error) {
     static const char *const headers[] = {"Content-Type: application/json; charset=utf-8", NULL};
-    tu_http_request request = {.method = "POST",
+    reader left = {r->body};
+    tu_http_request request = {.method = r->method ? r->method : "POST",
                                .url = r->url,
-                               .headers = headers,
-                               .body = r->body,
+                               .headers = r->headers ? r->headers : headers,
+                               .read_body = read_body,
+                               .read_arg = &left,
+                               .body_length = (int64_t)r->body.n,
                                .bearer = r->bearer,
                                .host = host,
                                .call = call};

@@ -149,7 +149,7 @@ static void add_matter(const tu_language *l, tu_out *o, const cJSON *message) {
         return;
     }
     if (total <= 1) {
-        wording_add_sentence(l, o, alert);
+        tu_wording_sentence(l, alert, o);
     } else if (over) {
         tu_out many;
         tu_out_init(&many, TITLE_BYTES);
@@ -176,10 +176,6 @@ void tu_wording_title(const tu_language *l, const cJSON *message, tu_out *out) {
     }
     add_mark(l, out, message);
     add_matter(l, out, message);
-}
-
-void tu_wording_sentence(const tu_language *l, const cJSON *alert, tu_out *out) {
-    wording_add_sentence(l, out, alert);
 }
 
 /* --- facts ----------------------------------------------------------------------------------------------- */
@@ -418,7 +414,7 @@ static void add_alert(const tu_language *l, tu_out *o, const cJSON *message, con
                       bool only) {
     if (!only) {
         tu_out_add_c(o, "\n* ");
-        wording_add_sentence(l, o, alert);
+        tu_wording_sentence(l, alert, o);
         tu_out_add(o, "\n", 1);
     }
     if (!is(alert, "status", "resolved"))

@@ -30,8 +30,6 @@ void wording_add_duration(const tu_language *l, tu_out *o, int64_t seconds);
 /* "Deployment shop/cart"; the file of a manifest that has no name; what a trouble of trueup's own is about */
 void wording_add_subject(tu_out *o, const cJSON *alert);
 void wording_add_json_value(const tu_language *l, tu_out *o, const cJSON *v);
-/* "is missing", "drifted: /spec/replicas 3 -> 5, and 2 more": the subject and what is with it, in one line */
-void wording_add_sentence(const tu_language *l, tu_out *o, const cJSON *alert);
 
 enum { WORDING_VALUE = 120, WORDING_PATH = 200, WORDING_NAME = 120, WORDING_REASON = 300 };
 

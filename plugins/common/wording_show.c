@@ -315,7 +315,7 @@ static void add_state(const tu_language *l, tu_out *o, const cJSON *alert, const
     }
 }
 
-void wording_add_sentence(const tu_language *l, tu_out *o, const cJSON *alert) {
+void tu_wording_sentence(const tu_language *l, const cJSON *alert, tu_out *o) {
     tu_out subject;
     tu_out_init(&subject, 4096);
     wording_add_subject(&subject, alert);

@@ -22,6 +22,7 @@ enum {
     TEXT_BUDGET = 11500, /* of SLACK_TEXT_SUM */
     TAIL_RESERVE = 1600, /* of it, for what stands below the alerts */
     SECTION_TEXT = 2900, /* of SLACK_SECTION */
+    TAIL_BLOCKS = 4,     /* of SLACK_BLOCKS, for the same */
     LEAST_ALERT = 200,   /* an alert that would get less isn't shown */
     FULL_ALERTS = 3,     /* up to so many have facts and a long diff */
     DIFF_ALERTS = 10,    /* up to so many have a short diff */
@@ -201,29 +202,61 @@ static char *alert_text(const slack_page *p, const cJSON *alert, size_t number, 
     if (!over && shown <= DIFF_ALERTS)
         add_diff(p, alert, shown <= FULL_ALERTS ? LONG_DIFF : SHORT_DIFF, &o);
     if (shown <= FULL_ALERTS)
-        tu_wording_facts(p->words->language, p->message, alert, add_fact, &o);
+        notifier_facts(p->words, p->message, alert, shown == 1, add_fact, &o);
     return o.text;
 }
 
 static size_t share(size_t left, size_t alerts) {
     size_t each = alerts ? left / alerts : left;
-    return each > SECTION_TEXT ? SECTION_TEXT : each;
+    return each > SECTION_TEXT ? SECTION_TEXT : each < LEAST_ALERT ? LEAST_ALERT : each;
+}
+
+/* What alerts may still take. */
+static size_t room_for_alerts(const page *g) {
+    return g->left > TAIL_RESERVE && g->count + TAIL_BLOCKS < SLACK_BLOCKS && !g->failed
+               ? g->left - TAIL_RESERVE
+               : 0;
+}
+
+/* Each in a section of its own. Returns how many found room. */
+static size_t add_sections(page *g, const cJSON *alerts, size_t shown) {
+    const cJSON *alert;
+    size_t number = 0;
+    cJSON_ArrayForEach(alert, alerts) {
+        size_t room = room_for_alerts(g);
+        if (room < LEAST_ALERT)
+            break;
+        add_section(g, alert_text(g->p, alert, number + 1, shown), share(room, shown - number));
+        number++;
+    }
+    return number;
+}
+
+/* Many have a line each, and as few sections as hold these. */
+static size_t add_lines(page *g, const cJSON *alerts, size_t shown) {
+    const cJSON *alert = alerts->child;
+    size_t number = 0;
+    while (alert && room_for_alerts(g) >= SECTION_TEXT) {
+        tu_out o;
+        out_begin(&o);
+        for (; alert && (o.n == 0 || o.n + 4 * FACT_TEXT < SECTION_TEXT); alert = alert->next) {
+            char *line = alert_text(g->p, alert, ++number, shown);
+            tu_out_add_c(&o, o.n ? "\n" : "");
+            tu_out_add_c(&o, line ? line : "");
+            free(line);
+        }
+        add_section(g, o.text, SECTION_TEXT);
+    }
+    return number;
 }
 
 static void add_alerts(page *g) {
-    const cJSON *alerts = cJSON_GetObjectItemCaseSensitive(g->p->message, "alerts"), *alert;
+    const cJSON *alerts = cJSON_GetObjectItemCaseSensitive(g->p->message, "alerts");
     const cJSON *counts = cJSON_GetObjectItemCaseSensitive(g->p->message, "counts");
-    size_t shown = (size_t)cJSON_GetArraySize(alerts), number = 0;
+    size_t shown = (size_t)cJSON_GetArraySize(alerts);
     double all = notifier_number(counts, "firing") + notifier_number(counts, "resolved");
-    cJSON_ArrayForEach(alert, alerts) {
-        size_t room = g->left > TAIL_RESERVE ? g->left - TAIL_RESERVE : 0;
-        size_t limit = share(room, shown - number);
-        if (room < LEAST_ALERT || g->count + 4 > SLACK_BLOCKS || g->failed)
-            break;
-        number++;
-        add_section(g, alert_text(g->p, alert, number, shown),
-                    limit < LEAST_ALERT ? LEAST_ALERT : limit);
-    }
+    size_t number =
+        shown > DIFF_ALERTS ? add_lines(g, alerts, shown) : add_sections(g, alerts, shown);
     if (all > (double)number && number)
         add_section(g, notifier_more(g->p->words, all - (double)number), SECTION_TEXT);
 }
@@ -250,17 +283,12 @@ static void add_own_text(page *g, const char *text) {
 /* --- the whole ---------------------------------------------------------------------------------- */
 
 static void add_state(page *g) {
-    const cJSON *m = g->p->message, *counts = cJSON_GetObjectItemCaseSensitive(m, "counts");
+    const cJSON *m = g->p->message;
     const cJSON *acknowledged = cJSON_GetObjectItemCaseSensitive(m, "acknowledged");
-    double firing = notifier_number(counts, "firing"), over = notifier_number(counts, "resolved");
-    char text[200];
+    char text[32];
     tu_out o;
     out_begin(&o);
-    if (firing + over > 1) {
-        snprintf(text, sizeof text, "%.0f %s, %.0f %s", firing, word(g->p, "firing"), over,
-                 word(g->p, "resolved"));
-        add_line(&o, NULL, text, sizeof text);
-    }
+    notifier_counts(g->p->words, m, &o);
     if (notifier_number(m, "escalation") >= 1) {
         snprintf(text, sizeof text, "%.0f", notifier_number(m, "escalation"));
         add_line(&o, word(g->p, "escalated"), text, sizeof text);
@@ -334,9 +362,8 @@ static void fill(page *g) {
     else
         add_alerts(g);
     tu_out_done(&own);
-    if (cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(g->p->message, "alerts")) >
-            FULL_ALERTS ||
-        has_own) { /* otherwise the facts have them */
+    const cJSON *alerts = cJSON_GetObjectItemCaseSensitive(g->p->message, "alerts");
+    if (cJSON_GetArraySize(alerts) > 1 || has_own) { /* otherwise the facts have them */
         tu_out commands;
         out_begin(&commands);
         add_command(g->p, "look", &commands);

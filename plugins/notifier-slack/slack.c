@@ -11,6 +11,8 @@
  * logged, and the delivery done. A message that can't be updated any more (deleted, too old, its
  * channel gone) is posted anew, and so is one after the channel in the configuration changed.
  *
+ * A firing is always posted: an edited message notifies nobody.
+ *
  * Slack has no idempotency keys: what may have arrived before says so in a post.
  */
 #include <cjson/cJSON.h>
@@ -224,8 +226,8 @@ static tu_rc by_bot(attempt *a) {
     cJSON *reference = cJSON_Parse(a->context.reference);
     const char *channel = notifier_string(reference, "channel"),
                *ts = notifier_string(reference, "ts");
-    bool known =
-        *channel && *ts && !strcmp(notifier_string(reference, "to"), a->i->settings.channel);
+    bool known = !notifier_event_is(a->message, "firing") && *channel && *ts &&
+                 !strcmp(notifier_string(reference, "to"), a->i->settings.channel);
     tu_rc rc = known ? follow_up(a, channel, ts) : post_new(a);
     cJSON_Delete(reference);
     return rc;

@@ -152,7 +152,7 @@ static void add_alert(const teams_page *p, const cJSON *alert, size_t number, si
     }
     if (rung->facts) {
         cJSON *facts = cJSON_CreateArray();
-        tu_wording_facts(p->words->language, p->message, alert, add_fact, facts);
+        notifier_facts(p->words, p->message, alert, shown == 1, add_fact, facts);
         if (cJSON_GetArraySize(facts))
             cJSON_AddItemToObject(element(items, "FactSet"), "facts", facts);
         else
@@ -198,15 +198,15 @@ static void add_title(const teams_page *p, cJSON *body) {
 }
 
 static void add_state(const teams_page *p, cJSON *body) {
-    const cJSON *m = p->message, *counts = cJSON_GetObjectItemCaseSensitive(m, "counts");
-    const cJSON *acknowledged = cJSON_GetObjectItemCaseSensitive(m, "acknowledged");
-    double firing = notifier_number(counts, "firing"), over = notifier_number(counts, "resolved");
+    const cJSON *m = p->message,
+                *acknowledged = cJSON_GetObjectItemCaseSensitive(m, "acknowledged");
     char text[700];
-    if (firing + over > 1) {
-        snprintf(text, sizeof text, "%.0f %s, %.0f %s", firing, word(p, "firing"), over,
-                 word(p, "resolved"));
-        value_block(body, text, false);
-    }
+    tu_out o;
+    tu_out_init(&o, BLOCK_TEXT);
+    notifier_counts(p->words, m, &o);
+    if (o.text && o.n)
+        text_block(body, o.text);
+    tu_out_done(&o);
     if (notifier_number(m, "escalation") >= 1) {
         snprintf(text, sizeof text, "%s %.0f", word(p, "escalated"),
                  notifier_number(m, "escalation"));
@@ -256,7 +256,8 @@ static cJSON *make_card(const teams_page *p, const struct rung *rung) {
         add_alerts(p, rung, body);
     }
     tu_out_done(&own);
-    add_tail(p, p->brief || has_own || !rung->facts, body);
+    const cJSON *alerts = cJSON_GetObjectItemCaseSensitive(p->message, "alerts");
+    add_tail(p, p->brief || has_own || !rung->facts || cJSON_GetArraySize(alerts) > 1, body);
     return card;
 }
 

@@ -344,6 +344,9 @@ def slack_posts_anew_where_the_message_is_gone_or_the_channel_another():
                           "garbage", "[]", '{"channel":7}'):
             r = delivered(u.send(messages.message("update"), reference=reference))
             check(json.loads(r["reference"])["channel"] == "C0123456789", r)
+        posted = len(server.messages)
+        delivered(u.send(messages.message("firing"), reference=r["reference"]))
+        check(len(server.messages) == posted + 1, "a firing must be seen")
     clean(server)
 
 

@@ -1,8 +1,8 @@
 /*
  * tests/support/http_server.c: see http_server.h.
  *
- * One thread, one connection at a time: a new connection takes the place of the one before. A pipe
- * wakes it for the end.
+ * One thread. One connection at a time: a new one takes the place of the one before; or many, where
+ * the script says so. A pipe wakes it for the end.
  */
 #include "http_server.h"
 
@@ -22,8 +22,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define REQUESTS_LIMIT 64
+#define REQUESTS_LIMIT 256
+#define CONNECTIONS_LIMIT 16
 #define REQUEST_BYTES_LIMIT (8u * 1024u * 1024u)
+
+typedef struct connection {
+    int fd; /* -1: it is closed */
+    SSL *ssl;
+    char *pending; /* what came of the next request */
+    size_t pending_n;
+} connection;
 
 struct http_server {
     http_script script;
@@ -35,10 +43,8 @@ struct http_server {
     char *requests[REQUESTS_LIMIT];
     size_t n;
 
-    int connection; /* -1: none */
-    SSL *ssl;
-    char *pending; /* what came of the next request */
-    size_t pending_n;
+    connection connections[CONNECTIONS_LIMIT];
+    size_t connection_count;
 };
 
 static void must(bool good, const char *what) {
@@ -50,14 +56,14 @@ static void must(bool good, const char *what) {
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 
-static X509 *make_certificate(EVP_PKEY *key) {
+static X509 *make_certificate(EVP_PKEY *key, bool expired) {
     X509 *c = X509_new();
     X509_NAME *name = X509_get_subject_name(c);
     X509_EXTENSION *alternative;
     X509_set_version(c, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(c), 1);
-    X509_gmtime_adj(X509_getm_notBefore(c), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(c), 3600);
+    X509_gmtime_adj(X509_getm_notBefore(c), -7200);
+    X509_gmtime_adj(X509_getm_notAfter(c), expired ? -3600 : 3600);
     X509_set_pubkey(c, key);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"test", -1, -1, 0);
     X509_set_issuer_name(c, name);
@@ -70,7 +76,7 @@ static X509 *make_certificate(EVP_PKEY *key) {
 
 static void set_up_tls(http_server *s) {
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = make_certificate(key);
+    X509 *certificate = make_certificate(key, s->script.expired);
     char path[4096];
     FILE *f;
 
@@ -93,16 +99,15 @@ static void set_up_tls(http_server *s) {
 
 /* --- bytes ------------------------------------------------------------------------------------ */
 
-static long get_bytes(http_server *s, char *out, size_t room) {
-    if (!s->ssl)
-        return recv(s->connection, out, room, 0);
-    return SSL_read(s->ssl, out, (int)room);
+static long get_bytes(connection *c, char *out, size_t room) {
+    if (!c->ssl)
+        return recv(c->fd, out, room, 0);
+    return SSL_read(c->ssl, out, (int)room);
 }
 
-static bool put_bytes(http_server *s, const char *bytes, size_t n) {
+static bool put_bytes(connection *c, const char *bytes, size_t n) {
     while (n) {
-        long sent =
-            s->ssl ? SSL_write(s->ssl, bytes, (int)n) : send(s->connection, bytes, n, MSG_NOSIGNAL);
+        long sent = c->ssl ? SSL_write(c->ssl, bytes, (int)n) : send(c->fd, bytes, n, MSG_NOSIGNAL);
         if (sent <= 0)
             return false;
         bytes += sent;
@@ -111,30 +116,46 @@ static bool put_bytes(http_server *s, const char *bytes, size_t n) {
     return true;
 }
 
-static void hang_up(http_server *s, bool reset) {
+static void hang_up(connection *c, bool reset) {
     struct linger now = {.l_onoff = 1, .l_linger = 0};
-    if (s->connection < 0)
+    if (c->fd < 0)
         return;
-    if (s->ssl && !reset)
-        SSL_shutdown(s->ssl);
-    SSL_free(s->ssl);
-    s->ssl = NULL;
+    if (c->ssl && !reset)
+        SSL_shutdown(c->ssl);
+    SSL_free(c->ssl);
+    c->ssl = NULL;
     if (reset)
-        setsockopt(s->connection, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    close(s->connection);
-    s->connection = -1;
-    s->pending_n = 0;
+        setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(c->fd);
+    c->fd = -1;
+    c->pending_n = 0;
+}
+
+/* Where a new connection goes. */
+static connection *make_room(http_server *s) {
+    size_t i = 0;
+    while (s->script.many && i < s->connection_count && s->connections[i].fd >= 0)
+        i++;
+    must(i < CONNECTIONS_LIMIT, "more connections than a test should make");
+    connection *c = &s->connections[i];
+    if (i < s->connection_count) {
+        hang_up(c, false);
+        return c;
+    }
+    s->connection_count++;
+    *c = (connection){.fd = -1, .pending = calloc(1, REQUEST_BYTES_LIMIT)};
+    return c;
 }
 
 static void take_connection(http_server *s) {
-    hang_up(s, false);
-    s->connection = accept(s->listener, NULL, NULL);
-    if (s->connection < 0 || !s->tls)
+    connection *c = make_room(s);
+    c->fd = accept(s->listener, NULL, NULL);
+    if (c->fd < 0 || !s->tls)
         return;
-    s->ssl = SSL_new(s->tls);
-    SSL_set_fd(s->ssl, s->connection);
-    if (SSL_accept(s->ssl) <= 0)
-        hang_up(s, false);
+    c->ssl = SSL_new(s->tls);
+    SSL_set_fd(c->ssl, c->fd);
+    if (SSL_accept(c->ssl) <= 0)
+        hang_up(c, false);
 }
 
 /* --- requests --------------------------------------------------------------------------------- */
@@ -149,65 +170,78 @@ static const char *find_header(const char *request, const char *name) {
 }
 
 /* Bytes of the first whole request in pending; 0: not whole yet. */
-static size_t whole_request(const http_server *s) {
-    const char *end = strstr(s->pending, "\r\n\r\n"), *length;
+static size_t whole_request(const connection *c) {
+    const char *end = strstr(c->pending, "\r\n\r\n"), *length;
     size_t head;
     if (!end)
         return 0;
-    head = (size_t)(end - s->pending) + 4;
-    if (find_header(s->pending, "Transfer-Encoding")) {
-        const char *last = strstr(s->pending + head, "0\r\n\r\n");
-        return last ? (size_t)(last - s->pending) + 5 : 0;
+    head = (size_t)(end - c->pending) + 4;
+    if (find_header(c->pending, "Transfer-Encoding")) {
+        const char *last = strstr(c->pending + head, "0\r\n\r\n");
+        return last ? (size_t)(last - c->pending) + 5 : 0;
     }
-    length = find_header(s->pending, "Content-Length");
+    length = find_header(c->pending, "Content-Length");
     head += length ? strtoul(length, NULL, 10) : 0;
-    return s->pending_n >= head ? head : 0;
+    return c->pending_n >= head ? head : 0;
 }
 
-static void answer(http_server *s, size_t i) {
+static void answer(http_server *s, connection *c, size_t i) {
     const http_answer *a = &s->script.answers[i < s->script.n ? i : s->script.n - 1];
     char filler[4096];
-    bool alive = !a->bytes || put_bytes(s, a->bytes, strlen(a->bytes));
+    bool alive = !a->bytes || put_bytes(c, a->bytes, strlen(a->bytes));
     memset(filler, 'x', sizeof filler);
     for (size_t left = a->filler; left && alive;) {
         size_t n = left < sizeof filler ? left : sizeof filler;
-        alive = put_bytes(s, filler, n);
+        alive = put_bytes(c, filler, n);
         left -= n;
     }
     if (alive && a->tail)
-        alive = put_bytes(s, a->tail, strlen(a->tail));
+        alive = put_bytes(c, a->tail, strlen(a->tail));
     if (!alive || a->after != HTTP_KEEP)
-        hang_up(s, a->after == HTTP_RESET);
+        hang_up(c, a->after == HTTP_RESET);
 }
 
-static void take_request(http_server *s, size_t n) {
+static void take_request(http_server *s, connection *c, size_t n) {
     size_t i;
-    char *request = strndup(s->pending, n);
-    memmove(s->pending, s->pending + n, s->pending_n - n);
-    s->pending_n -= n;
-    s->pending[s->pending_n] = '\0';
+    char *request = strndup(c->pending, n);
+    memmove(c->pending, c->pending + n, c->pending_n - n);
+    c->pending_n -= n;
+    c->pending[c->pending_n] = '\0';
     pthread_mutex_lock(&s->lock);
     i = s->n;
     must(i < REQUESTS_LIMIT, "more requests than a test should make");
     s->requests[s->n++] = request;
     pthread_cond_broadcast(&s->arrived);
     pthread_mutex_unlock(&s->lock);
-    answer(s, i);
+    answer(s, c, i);
 }
 
-static void take_bytes(http_server *s) {
+static void take_bytes(http_server *s, connection *c) {
     long n;
     size_t whole;
-    must(s->pending_n + 65536 < REQUEST_BYTES_LIMIT, "a request larger than a test should send");
-    n = get_bytes(s, s->pending + s->pending_n, 65536);
+    must(c->pending_n + 65536 < REQUEST_BYTES_LIMIT, "a request larger than a test should send");
+    n = get_bytes(c, c->pending + c->pending_n, 65536);
     if (n <= 0) {
-        hang_up(s, false);
+        hang_up(c, false);
         return;
     }
-    s->pending_n += (size_t)n;
-    s->pending[s->pending_n] = '\0';
-    while (s->connection >= 0 && (whole = whole_request(s)))
-        take_request(s, whole);
+    c->pending_n += (size_t)n;
+    c->pending[c->pending_n] = '\0';
+    while (c->fd >= 0 && (whole = whole_request(c)))
+        take_request(s, c, whole);
+}
+
+/* Takes what came. False: nothing had. */
+static bool take_some(http_server *s, const struct pollfd *fds) {
+    bool some = false;
+    for (size_t i = 0, n = s->connection_count; i < n; i++) {
+        connection *c = &s->connections[i];
+        if (c->fd >= 0 && (fds[i].revents || (c->ssl && SSL_pending(c->ssl)))) {
+            take_bytes(s, c);
+            some = true;
+        }
+    }
+    return some;
 }
 
 static void *serve(void *arg) {
@@ -217,19 +251,22 @@ static void *serve(void *arg) {
     sigaddset(&pipe, SIGPIPE); /* SSL_write() to a client that has gone */
     pthread_sigmask(SIG_BLOCK, &pipe, NULL);
     for (;;) {
-        struct pollfd fds[3] = {
-            {s->wake[0], POLLIN, 0}, {s->listener, POLLIN, 0}, {s->connection, POLLIN, 0}};
-        bool buffered = s->ssl && SSL_pending(s->ssl);
-        if (poll(fds, 3, buffered ? 0 : -1) < 0 && errno != EINTR)
+        struct pollfd fds[2 + CONNECTIONS_LIMIT] = {{s->wake[0], POLLIN, 0},
+                                                    {s->listener, POLLIN, 0}};
+        bool buffered = false;
+        for (size_t i = 0; i < s->connection_count; i++) {
+            fds[2 + i] = (struct pollfd){s->connections[i].fd, POLLIN, 0};
+            buffered |= s->connections[i].ssl && SSL_pending(s->connections[i].ssl);
+        }
+        if (poll(fds, 2 + s->connection_count, buffered ? 0 : -1) < 0 && errno != EINTR)
             break;
         if (fds[0].revents)
             break;
-        if (fds[2].revents || buffered)
-            take_bytes(s);
-        else if (fds[1].revents)
+        if (!take_some(s, fds + 2) && fds[1].revents)
             take_connection(s);
     }
-    hang_up(s, false);
+    for (size_t i = 0; i < s->connection_count; i++)
+        hang_up(&s->connections[i], false);
     return NULL;
 }
 
@@ -240,8 +277,6 @@ http_server *http_server_start(const http_script *script) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
     s->script = *script;
-    s->connection = -1;
-    s->pending = calloc(1, REQUEST_BYTES_LIMIT);
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->arrived, NULL);
     if (script->tls_folder)
@@ -267,7 +302,8 @@ void http_server_stop(http_server *s) {
     SSL_CTX_free(s->tls);
     pthread_cond_destroy(&s->arrived);
     pthread_mutex_destroy(&s->lock);
-    free(s->pending);
+    for (size_t i = 0; i < s->connection_count; i++)
+        free(s->connections[i].pending);
     free(s);
 }
 

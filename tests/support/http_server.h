@@ -30,6 +30,8 @@ typedef struct http_script {
     const char *tls_folder; /* not NULL: https, with a certificate for 127.0.0.1 written to cert.pem
                                and key.pem there */
     bool ask_certificate;   /* clients must show that same certificate */
+    bool many;    /* connections beside each other; their requests are answered as they come */
+    bool expired; /* the certificate ran out an hour ago */
 } http_script;
 
 typedef struct http_server http_server;

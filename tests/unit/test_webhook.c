@@ -21,7 +21,7 @@
 
 #define MESSAGE                                                                                    \
     "{\"apiVersion\":\"trueup.dev/v1\",\"kind\":\"Alert\",\"severity\":\"critical\","              \
-    "\"labels\":{\"a/b\":\"team~shop\"},\"drifts\":[{\"name\":\"cart\\r\\nX-Evil: 1\"}],\"n\":3}"
+    "\"labels\":{\"a/b\":\"team~shop\"},\"alerts\":[{\"rule\":\"cart\\r\\nX-Evil: 1\"}],\"escalation\":3}"
 #define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 static const tu_library *webhook(void) {
@@ -69,14 +69,14 @@ static void headers_are_filled_from_the_message_and_can_not_break_out(void **sta
     http_server *s =
         http_server_start(&(http_script){.answers = (http_answer[]){{.bytes = OK_ANSWER}}, .n = 1});
     tu_plugin_use *u = receiver(s, ", headers: {X-Severity: 'is {{/severity}}!', X-Team: "
-                                   "'{{/labels/a~1b}}', X-Name: '{{/drifts/0/name}}', X-None: "
-                                   "'[{{/not/there}}]', X-All: '{{/labels}}', X-N: '{{/n}}', "
+                                   "'{{/labels/a~1b}}', X-Name: '{{/alerts/0/rule}}', X-None: "
+                                   "'[{{/object/name}}]', X-All: '{{/labels}}', X-N: '{{/escalation}}', "
                                    "Content-Type: application/vnd.trueup+json}");
     (void)state;
     assert_int_equal(send_to(u, NULL), TU_OK);
     assert_string_equal(http_server_header(s, 0, "X-Severity"), "is critical!");
     assert_string_equal(http_server_header(s, 0, "X-Team"), "team~shop");
-    assert_string_equal(http_server_header(s, 0, "X-Name"), "cart  X-Evil: 1");
+    assert_string_equal(http_server_header(s, 0, "X-Name"), "cart\\r\\nX-Evil: 1");
     assert_string_equal(http_server_header(s, 0, "X-Evil"), "");
     assert_string_equal(http_server_header(s, 0, "X-None"), "[]");
     assert_string_equal(http_server_header(s, 0, "X-All"), "{\"a/b\":\"team~shop\"}");
@@ -170,7 +170,7 @@ static const struct {
     {{.bytes = STATUS("408 Slow", "")}, TU_EUNAVAILABLE, "http-408", 0},
     {{.bytes = STATUS("409 No", "")}, TU_EINVALID, "http-409", 0},
     {{.bytes = STATUS("410 Gone", "")}, TU_EINVALID, "http-410", 0},
-    {{.bytes = STATUS("413 Large", "")}, TU_EINVALID, "http-413", 0},
+    {{.bytes = STATUS("413 Large", "")}, TU_EREFUSED, "too-large", 0},
     {{.bytes = STATUS("425 Early", "")}, TU_EUNAVAILABLE, "http-425", 0},
     {{.bytes = STATUS("429 Slow", "")}, TU_ETHROTTLED, "http-429", 0},
     {{.bytes = STATUS("429 Slow", "Retry-After: 17\r\n")}, TU_ETHROTTLED, "http-429", 17000},
@@ -202,10 +202,10 @@ static const struct {
      TU_OK,
      NULL,
      0},
-    {{.after = HTTP_CLOSE}, TU_EUNAVAILABLE, "no-answer", 0},
-    {{.after = HTTP_RESET}, TU_EUNAVAILABLE, "reset", 0},
+    {{.after = HTTP_CLOSE}, TU_ETIMEOUT, "no-answer", 0},
+    {{.after = HTTP_RESET}, TU_ETIMEOUT, "reset", 0},
     {{.bytes = "HTTP/1.1 200 OK\r\nX-Half: he", .after = HTTP_CLOSE},
-     TU_EUNAVAILABLE,
+     TU_ETIMEOUT,
      "cut-off",
      0},
     {{.bytes = "SSH-2.0-OpenSSH_9.2\r\n", .after = HTTP_CLOSE}, TU_EUNAVAILABLE, "not-http", 0},
@@ -380,11 +380,11 @@ static const struct {
     {"{url: 'http://hooks.example.com/x'}", "plain http to hooks.example.com"},
     {"{url: 'https://user:pw@hooks.example.com/x'}", "has a password in it"},
     {"{url: 'https://a/x', headers: {'X Y': a}}", "\"X Y\" is no name for a header"},
-    {"{url: 'https://a/x', headers: {Host: a}}", "Host is set by trueup itself"},
+    {"{url: 'https://a/x', headers: {Host: a}}", "\"Host\" is set by trueup itself"},
     {"{url: 'https://a/x', headers: {idempotency-key: a}}", "is set by trueup itself"},
-    {"{url: 'https://a/x', headers: {X-A: \"a\\r\\nX-B: b\"}}", "headers.X-A: it has a line break"},
-    {"{url: 'https://a/x', headers: {X-A: '{{/a'}}", "headers.X-A: a \"{{\" has no \"}}\""},
-    {"{url: 'https://a/x', headers: {X-A: '{{severity}}'}}", "stands a JSON pointer"},
+    {"{url: 'https://a/x', headers: {X-A: \"a\\r\\nX-B: b\"}}", "headers: \"X-A\" has a line break"},
+    {"{url: 'https://a/x', headers: {X-A: '{{id'}}", "headers.X-A: line 1, column 5 of it: expected \"}}\" here"},
+    {"{url: 'https://a/x', headers: {X-A: '{{/severty}}'}}", "did you mean \"severity\"?"},
     {"{url: 'https://a/x', headers: {X-A: a}, secretHeaders: {x-a: {env: A}}}", "is there already"},
     {"{url: 'https://a/x', hmac: {secret: {env: A}, timestampHeader: X-Trueup-Signature}}",
      "must not be the signature's own header"},

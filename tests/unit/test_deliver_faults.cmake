@@ -1,0 +1,1 @@
+add_dependencies(test_deliver_faults notifier-webhook)
