@@ -308,9 +308,7 @@ static void add_commands(const message *m) {
     for (size_t i = 0; i < m->s->group.n; i++)
         if (m->s->group.items[i].value.n) {
             _cleanup_(tu_buf_done) tu_buf matcher = TU_BUF_INIT(4 * TU_KIB);
-            tu_buf_add(&matcher, m->s->group.items[i].key);
-            tu_buf_add_byte(&matcher, '=');
-            tu_buf_add(&matcher, m->s->group.items[i].value);
+            tu_matcher_write(&matcher, m->s->group.items[i].key, m->s->group.items[i].value);
             tu_buf_add_byte(&silence, ' ');
             add_argument(&silence, tu_buf_str(&matcher));
         }

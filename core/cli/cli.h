@@ -138,6 +138,7 @@ int tu_command_alert_why(tu_cli *cli);
 int tu_command_alert_ack(tu_cli *cli);
 int tu_command_alert_silence(tu_cli *cli);
 int tu_command_alert_unsilence(tu_cli *cli);
+int tu_command_alert_silences(tu_cli *cli);
 int tu_command_alert_dead(tu_cli *cli);
 int tu_command_alert_resend(tu_cli *cli);
 int tu_command_alert_test(tu_cli *cli);

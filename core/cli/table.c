@@ -303,6 +303,122 @@ const tu_command tu_commands[] = {
      1000,
      NULL,
      tu_command_route_test},
+    {"alert list",
+     "",
+     "the open incidents, as the running service knows them",
+     "Each with its alerts, who was told, and what comes next. --all lists those that are over, "
+     "too; -v every alert.\n"
+     "\n"
+     "Exit codes: 0 nothing fires, 1 something does, 3 no service answers.\n",
+     {{"trueup alert list", NULL}, {"trueup alert list --all -o json", "for programs"}},
+     TU_BIT(TU_OPTION_SOCKET) | TU_BIT(TU_OPTION_ALL),
+     0,
+     0,
+     NULL,
+     tu_command_alert_list},
+    {"alert why",
+     "ID",
+     "why somebody was told, or nobody",
+     "Everything that is kept of an incident: its alerts and why one is quiet, its route, who was "
+     "told, every delivery with\n"
+     "its attempts. ID is the first digits of an incident's or an alert's id.\n"
+     "\n"
+     "Exit codes: 0 explained, 2 usage or no such incident, 3 no service answers.\n",
+     {{"trueup alert why 3f2a9c01", NULL}},
+     TU_BIT(TU_OPTION_SOCKET),
+     1,
+     1,
+     NULL,
+     tu_command_alert_why},
+    {"alert ack",
+     "ID",
+     "take an incident: no repeats, no escalation",
+     "Until an alert joins it. Everybody who was told is told who has it. --undo takes it back.\n"
+     "\n"
+     "Exit codes: 0 done, 2 usage or no such incident, 3 no service answers.\n",
+     {{"trueup alert ack 3f2a9c01 --comment \"on it\"", NULL},
+      {"trueup alert ack 3f2a9c01 --undo", NULL}},
+     TU_BIT(TU_OPTION_SOCKET) | TU_BIT(TU_OPTION_COMMENT) | TU_BIT(TU_OPTION_UNDO),
+     1,
+     1,
+     NULL,
+     tu_command_alert_ack},
+    {"alert silence",
+     "CONDITION...",
+     "keep alerts quiet for a while",
+     "Those that meet every condition (label=value, !=, =~ and !~ as in routes). Who was told that "
+     "something fires is still told\n"
+     "when it is over. What fires on when the silence ends is told then.\n"
+     "\n"
+     "Exit codes: 0 done, 2 usage, 3 no service answers.\n",
+     {{"trueup alert silence rule=shop --for 2h --comment deploying", NULL},
+      {"trueup alert silence 'name=~\"tmp-.*\"' severity!=critical --for 1d --at "
+       "2026-12-24T18:00:00Z",
+       "from then on"}},
+     TU_BIT(TU_OPTION_SOCKET) | TU_BIT(TU_OPTION_FOR) | TU_BIT(TU_OPTION_AT) |
+         TU_BIT(TU_OPTION_COMMENT),
+     1,
+     100,
+     NULL,
+     tu_command_alert_silence},
+    {"alert silences",
+     "",
+     "the silences that are in force or wait",
+     "Exit codes: 0 listed, 3 no service answers.\n",
+     {{"trueup alert silences", NULL}},
+     TU_BIT(TU_OPTION_SOCKET),
+     0,
+     0,
+     NULL,
+     tu_command_alert_silences},
+    {"alert unsilence",
+     "ID",
+     "end a silence early",
+     "Exit codes: 0 done, 2 no such silence, 3 no service answers.\n",
+     {{"trueup alert unsilence 9c01aa32", NULL}},
+     TU_BIT(TU_OPTION_SOCKET),
+     1,
+     1,
+     NULL,
+     tu_command_alert_unsilence},
+    {"alert dead",
+     "",
+     "messages that could not be delivered, and why",
+     "Each with its last attempt; -v shows every one.\n"
+     "\n"
+     "Exit codes: 0 there are none, 1 there are some, 3 no service answers.\n",
+     {{"trueup alert dead", NULL}},
+     TU_BIT(TU_OPTION_SOCKET),
+     0,
+     0,
+     NULL,
+     tu_command_alert_dead},
+    {"alert resend",
+     "ID|RECEIVER",
+     "try undeliverable messages again",
+     "One by its number (trueup alert dead), or all of a receiver. It is the same message with the "
+     "same key.\n"
+     "\n"
+     "Exit codes: 0 done, 2 there is no such message, 3 no service answers.\n",
+     {{"trueup alert resend 17", NULL}, {"trueup alert resend chat", "all of a receiver"}},
+     TU_BIT(TU_OPTION_SOCKET),
+     1,
+     1,
+     NULL,
+     tu_command_alert_resend},
+    {"alert test",
+     "RECEIVER",
+     "send a test message now, and say what came of it",
+     "Needs no running service: the Notifier of that name is taken from the configuration, and "
+     "asked once.\n"
+     "\n"
+     "Exit codes: 0 delivered, 2 usage or configuration, 3 not delivered.\n",
+     {{"trueup alert test chat", NULL}},
+     0,
+     1,
+     1,
+     NULL,
+     tu_command_alert_test},
     {"completion",
      "bash|zsh|fish",
      "completions for a shell",

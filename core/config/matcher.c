@@ -143,6 +143,10 @@ static tu_rc compile(tu_arena *a, tu_str text, struct tu_regex *r, size_t *ret_a
     if (code == PCRE2_ERROR_HEAP_FAILED)
         return tu_error_memory(error);
     *ret_at = at < text.n ? at : text.n;
+    if (*ret_at == text.n)
+        return tu_error_set(error, TU_EINVALID,
+                            "the regular expression '%.*s' is wrong at its end: %s", TU_P(text),
+                            (const char *)message);
     return tu_error_set(error, TU_EINVALID, "the regular expression '%.*s' is wrong at '%.*s': %s",
                         TU_P(text), (int)(text.n - *ret_at), text.p + *ret_at,
                         (const char *)message);
@@ -404,6 +408,37 @@ static tu_rc check_end(parser *p, size_t value_at) {
     hint_quotes(p, value_at);
     return rc;
 }
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static void write_word(tu_buf *out, tu_str s, bool bare) {
+    if (bare) {
+        tu_buf_add(out, s);
+        return;
+    }
+    tu_buf_add_byte(out, '"');
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '"' || s.p[i] == '\\')
+            tu_buf_add_byte(out, '\\');
+        tu_buf_add_c(out, s.p[i] == '\n' ? "\\n" : "");
+        if (s.p[i] != '\n')
+            tu_buf_add_byte(out, s.p[i]);
+    }
+    tu_buf_add_byte(out, '"');
+}
+
+void tu_matcher_write(tu_buf *out, tu_str label, tu_str value) {
+    bool bare_label = label.n > 0, bare_value = value.n > 0;
+    for (size_t i = 0; i < label.n; i++)
+        bare_label &= is_name_byte(label.p[i], i == 0);
+    for (size_t i = 0; i < value.n; i++)
+        bare_value &= is_bare_byte(value.p[i]);
+    write_word(out, label, bare_label);
+    tu_buf_add_byte(out, '=');
+    write_word(out, value, bare_value);
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
 
 tu_rc tu_matcher_parse(tu_arena *a, tu_str text, tu_matcher *ret, size_t *column,
                        tu_error **error) {

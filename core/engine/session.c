@@ -126,6 +126,22 @@ tu_rc tu_session_open(tu_config *c, const char *state, bool create, tu_session *
     return TU_OK;
 }
 
+tu_rc tu_session_open_notifier(tu_config *c, tu_str name, tu_session **ret, tu_errors *errors) {
+    tu_session *s = tu_xcalloc(1, sizeof *s);
+    s->config = tu_config_ref(c);
+    size_t before = errors->n;
+    for (size_t i = 0; i < c->notifier_count; i++) {
+        if (tu_str_eq(c->notifiers[i].name, name))
+            open_use(s, TU_KIND_NOTIFIER, &c->notifiers[i], NULL, true, errors);
+    }
+    if (errors->n > before) {
+        tu_session_close(s);
+        return errors->items[before]->rc;
+    }
+    *ret = s;
+    return TU_OK;
+}
+
 static void free_use(void *u) {
     tu_plugin_use_free(u);
 }

@@ -19,6 +19,8 @@ typedef struct tu_session {
  * alone are made. */
 tu_rc tu_session_open(tu_config *c, const char *state, bool create, tu_session **ret,
                       tu_errors *errors);
+/* Only that Notifier, for `trueup alert test`. */
+tu_rc tu_session_open_notifier(tu_config *c, tu_str name, tu_session **ret, tu_errors *errors);
 void tu_session_close(tu_session *s); /* takes NULL; no call may be in flight */
 tu_plugin_use *tu_session_use(const tu_session *s, tu_plugin_kind kind, tu_str name);
 
