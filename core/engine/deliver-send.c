@@ -114,10 +114,6 @@ static void conclude(send_job *j) {
                               .uncertain = next.uncertain,
                               .brief = next.brief};
     log_attempt(j);
-    if (next.state == TU_DELIVERY_DEAD) /* before its outcome is written: see alerts.h */
-        alerts_dead(s, &j->delivery, tu_error_text(j->error));
-    else if (next.state == TU_DELIVERY_DELIVERED)
-        alerts_delivered(s, &j->delivery);
 }
 
 /* It was no attempt, as far as is known: it is due as before. */

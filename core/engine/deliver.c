@@ -370,9 +370,11 @@ void deliver_kick(service *s) {
 /* --- attempts that ended ---------------------------------------------------------------------- */
 
 void deliver_ended(service *s, send_job *j) {
-    if (j->attempt.state == TU_DELIVERY_DEAD && j->attempt.outcome != TU_ECANCELLED &&
-        s->undeliverable)
-        s->undeliverable(s, &j->delivery, j->attempt.text.n ? j->attempt.text.p : "");
+    const tu_attempt *a = &j->attempt;
+    if (a->outcome != TU_ECANCELLED && a->state == TU_DELIVERY_DEAD)
+        s->undeliverable(s, &j->delivery, a->text.n ? a->text.p : "");
+    else if (a->outcome != TU_ECANCELLED && a->state == TU_DELIVERY_DELIVERED)
+        s->delivered(s, &j->delivery);
     j->next = NULL;
     if (!s->ended)
         s->ended_end = &s->ended;
@@ -394,7 +396,6 @@ void deliver_give_up(service *s, send_job *j, tu_rc rc, const char *text) {
                               .outcome = rc,
                               .text = tu_str_c(tu_error_text(j->error)),
                               .state = TU_DELIVERY_DEAD};
-    alerts_dead(s, &j->delivery, text);
     deliver_ended(s, j);
 }
 

@@ -6,7 +6,6 @@
 #define TU_ENGINE_DELIVER_H
 
 #include "alert/deliver.h"
-#include "engine/alerts.h"
 #include "engine/service.h"
 
 #define SENDERS 8u                 /* requests at once to a receiver whose plugin allows it */

@@ -440,6 +440,8 @@ static void turn(runner *u, tu_session *session) {
                  .store = u->store,
                  .status = &u->status,
                  .policies = &u->policies,
+                 .delivered = alerts_delivered,
+                 .undeliverable = alerts_dead,
                  .started_ms = u->started_ms,
                  .reload = &u->reload,
                  .heartbeat_ms = &u->heartbeat_ms,

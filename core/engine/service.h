@@ -159,8 +159,9 @@ struct service {
     char *orphan; /* a receiver with deliveries that isn't configured any more */
     int64_t surveyed_ms, clock_wall_ms, clock_boot_ms;
     int64_t delivery_counts[3];
-    /* Tells of a delivery that is given up; NULL: nobody listens. What it writes is written before that
-     * is recorded. */
+    /* How a delivery ended (alerts.h). What they write is written before the end is recorded: a crash in
+     * between tells it again, and loses nothing. */
+    void (*delivered)(service *s, const tu_delivery *d);
     void (*undeliverable)(service *s, const tu_delivery *d, const char *why);
     condition store_problem;
     int64_t started_ms;

@@ -156,6 +156,15 @@ static void load(service *s, const char *folder, int port) {
     free(path);
 }
 
+static void on_delivered(service *s, const tu_delivery *d) {
+    (void)s, (void)d;
+}
+
+static void on_undeliverable(service *s, const tu_delivery *d, const char *why) {
+    (void)s, (void)d;
+    die(why);
+}
+
 int main(int argc, char **argv) {
     long messages = argc > 1 ? strtol(argv[1], NULL, 10) : 20000;
     size_t bytes = argc > 2 ? strtoul(argv[2], NULL, 10) : 2000;
@@ -164,7 +173,11 @@ int main(int argc, char **argv) {
     receiver r = {0};
     uv_loop_t loop;
     tu_map policies = {0};
-    service s = {.loop = &loop, .clock = tu_clock_real(), .policies = &policies};
+    service s = {.loop = &loop,
+                 .clock = tu_clock_real(),
+                 .policies = &policies,
+                 .delivered = on_delivered,
+                 .undeliverable = on_undeliverable};
     tu_error *error = NULL;
     receiver_begin(&r);
     uv_loop_init(&loop);

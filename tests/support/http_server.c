@@ -277,6 +277,9 @@ http_server *http_server_start(const http_script *script) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
     s->script = *script;
+    http_answer *copies = calloc(script->n + 1, sizeof *copies);
+    memcpy(copies, script->answers, script->n * sizeof *copies);
+    s->script.answers = copies; /* a compound literal is gone with its block */
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->arrived, NULL);
     if (script->tls_folder)
@@ -299,6 +302,7 @@ void http_server_stop(http_server *s) {
     close(s->listener);
     for (size_t i = 0; i < s->n; i++)
         free(s->requests[i]);
+    free((void *)s->script.answers);
     SSL_CTX_free(s->tls);
     pthread_cond_destroy(&s->arrived);
     pthread_mutex_destroy(&s->lock);

@@ -34,7 +34,7 @@ typedef struct world {
     tu_map policies;
     char *folder;
     tu_buf yaml;
-    size_t given_up; /* deliveries that the alerts were told of */
+    size_t given_up, arrived; /* deliveries that the alerts were told of */
 } world;
 
 static void undeliverable(service *s, const tu_delivery *d, const char *why) {
@@ -42,6 +42,11 @@ static void undeliverable(service *s, const tu_delivery *d, const char *why) {
     assert_true(d->receiver.n > 0);
     assert_true(*why != '\0');
     w->given_up++;
+}
+
+static void delivered(service *s, const tu_delivery *d) {
+    (void)d;
+    ((world *)s)->arrived++;
 }
 
 static void give_up(uv_timer_t *t) {
@@ -86,6 +91,7 @@ static void world_start(world *w) {
     s->stopping = false;
     s->policies = &w->policies;
     s->undeliverable = undeliverable;
+    s->delivered = delivered;
     s->cancel = tu_cancel_new();
     s->inbox = tu_inbox_new(s->loop);
     s->store_worker = tu_worker_new(s->inbox, "store");
@@ -378,7 +384,8 @@ static void every_fault_ends_as_it_should(void **state) {
         size_t requests = faults[i].place == NO_SERVER ? 0 : http_server_count(server);
         bool right = x.d.state == faults[i].state && x.d.uncertain == faults[i].uncertain &&
                      requests == faults[i].requests && strstr(x.error, faults[i].error) &&
-                     w.given_up == (x.d.state == TU_DELIVERY_DEAD);
+                     w.given_up == (x.d.state == TU_DELIVERY_DEAD) &&
+                     w.arrived == (x.d.state == TU_DELIVERY_DELIVERED);
         wrong += !right;
         if (!right)
             print_error("%s: state %d, uncertain %d, %zu requests, %zu given up: %s\n",
