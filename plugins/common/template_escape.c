@@ -197,20 +197,27 @@ void tu_escape_slack(tu_out *o, const char *value, size_t n) {
     }
 }
 
-/* Characters that Markdown reads anywhere, and those that it reads where a line begins. */
+/* Characters that Markdown reads anywhere, and those that it reads where a line begins: "# ", "- ", "12. ". */
 void tu_escape_markdown(tu_out *o, const char *value, size_t n) {
-    bool begins = true;
-    for (size_t i = 0; i < n; i++) {
+    size_t blanks = 0, digits = 0, i = 0; /* what the line begins with */
+    for (size_t begin = 0; i < n; i++) {
         char c = value[i], escaped[2] = {'\\', c};
+        bool first = i == begin + blanks, number = digits && i == begin + blanks + digits;
         if (is_mention(value, n, i))
             template_add_whole(o, MENTION, strlen(MENTION));
-        else if (memchr("\\`*_[]<>~|", c, 10) || (begins && memchr("#+-=", c, 4)) ||
-                 (c == '.' && i > 0 && value[i - 1] >= '0' && value[i - 1] <= '9' && begins))
+        else if (memchr("\\`*_[]<>~|", c, 10) || (first && memchr("#+-=", c, 4)) ||
+                 (number && memchr(".)", c, 2)))
             template_add_whole(o, escaped, 2);
         else
             tu_out_add(o, &c, 1);
-        /* "12." begins a list, too: a line still begins after blanks and digits */
-        begins = c == '\n' || (begins && (c == ' ' || c == '\t' || (c >= '0' && c <= '9')));
+        if (c == '\n') {
+            begin = i + 1;
+            blanks = digits = 0;
+        } else if (first && (c == ' ' || c == '\t')) {
+            blanks++;
+        } else if ((first || number) && c >= '0' && c <= '9') {
+            digits++;
+        }
     }
 }
 
