@@ -78,7 +78,7 @@ static void atom(const char *text, char *out, size_t room) {
 
 /* For filters: the route, as a list of this installation's domain (RFC 2919). */
 static void add_list_id(const settings *s, const content *c, tu_out *out) {
-    char route[64], value[ID_ROOM];
+    char route[40], value[ID_ROOM];
     atom(c->count == 1 ? notifier_string(c->messages[0], "route") : "", route, sizeof route);
     snprintf(value, sizeof value, "<%s%strueup.%s>", route, *route ? "." : "", s->domain);
     mime_add_plain(out, "List-Id", value);

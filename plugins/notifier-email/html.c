@@ -2,13 +2,20 @@
 #include "html.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#define TEXT_BYTES ((size_t)4096)
 #define DIFF_LINES 20u
 #define DIFF_BYTES ((size_t)32 * 1024)
 
 static void add_escaped(tu_out *o, const char *text) {
-    tu_escape_html(o, text, strlen(text));
+    char *line = mime_one_line(text, TEXT_BYTES);
+    if (line)
+        tu_escape_html(o, line, strlen(line));
+    else
+        o->failed = true;
+    free(line);
 }
 
 static void add_row(void *arg, const char *name, const char *value) {

@@ -35,8 +35,7 @@ static size_t character(const char *text, size_t n) {
     return length;
 }
 
-/* A copy in which control characters (C0, DEL, C1, the Unicode line ends and directions) are blanks and what isn't UTF-8 is '?'. */
-static char *one_line(const char *value, size_t limit) {
+char *mime_one_line(const char *value, size_t limit) {
     size_t n = strlen(value), used = 0;
     char *out = malloc(n + 1);
     for (size_t i = 0; out && i < n;) {
@@ -135,7 +134,7 @@ static bool needs_encoding(const char *text) {
 }
 
 void mime_add_text(tu_out *o, const char *name, const char *value) {
-    char *text = one_line(value, VALUE_LIMIT);
+    char *text = mime_one_line(value, VALUE_LIMIT);
     if (!text) {
         o->failed = true;
         return;
@@ -152,7 +151,7 @@ void mime_add_text(tu_out *o, const char *name, const char *value) {
 }
 
 void mime_add_plain(tu_out *o, const char *name, const char *value) {
-    char *text = one_line(value, VALUE_LIMIT);
+    char *text = mime_one_line(value, VALUE_LIMIT);
     if (!text || !is_ascii(text)) {
         free(text);
         o->failed = true;
@@ -268,7 +267,7 @@ void mime_address_done(mime_address *a) {
 
 /* The name as a quoted string, or as encoded words. Returns the column. */
 static size_t add_name(tu_out *o, size_t column, const char *name) {
-    char *text = one_line(name, NAME_LIMIT);
+    char *text = mime_one_line(name, NAME_LIMIT);
     size_t begin = o->n;
     if (!text) {
         o->failed = true;

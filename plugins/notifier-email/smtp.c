@@ -47,6 +47,7 @@ typedef struct dialogue {
     bool taken;       /* the server answered the mail with 2yz */
     size_t sent;      /* bytes of the mail that libcurl took */
     bool is_sent;     /* and its end */
+    bool is_over;     /* QUIT was said */
 } dialogue;
 
 /* --- reading along ---------------------------------------------------------------------------- */
@@ -62,6 +63,10 @@ static void on_command(dialogue *d, const char *line, size_t n) {
         size_t length = strlen(verbs[i].verb);
         if (n < length || strncasecmp(line, verbs[i].verb, length) != 0)
             continue;
+        if (verbs[i].at == AT_QUIT) { /* what counts was said before */
+            d->is_over = true;
+            return;
+        }
         d->code = 0;
         d->at = verbs[i].at;
         if (d->at != AT_RCPT)
@@ -90,7 +95,7 @@ static void keep_reply(dialogue *d, const char *line, size_t n) {
 }
 
 static void on_reply(dialogue *d, const char *line, size_t n) {
-    if (n < 3 || line[0] < '1' || line[0] > '5' || (n > 3 && line[3] == '-'))
+    if (d->is_over || n < 3 || line[0] < '1' || line[0] > '5' || (n > 3 && line[3] == '-'))
         return;
     d->code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
     keep_reply(d, line + (n > 4 ? 4 : n), n > 4 ? n - 4 : 0);
@@ -135,15 +140,16 @@ static size_t on_write(char *bytes, size_t size, size_t count, void *arg) {
 
 /* --- what became of it ------------------------------------------------------------------------ */
 
-static const char *const doing[] = {[AT_GREETING] = "the greeting",
-                                    [AT_HELLO] = "EHLO",
-                                    [AT_STARTTLS] = "STARTTLS",
-                                    [AT_AUTH] = "the login",
-                                    [AT_MAIL] = "the sender",
-                                    [AT_RCPT] = "the recipients",
-                                    [AT_DATA] = "DATA",
-                                    [AT_BODY] = "the mail",
-                                    [AT_QUIT] = "QUIT"};
+static const char *const doing[] = {
+    [AT_GREETING] = "the greeting",
+    [AT_HELLO] = "EHLO",
+    [AT_STARTTLS] = "STARTTLS",
+    [AT_AUTH] = "the login",
+    [AT_MAIL] = "the sender",
+    [AT_RCPT] = "the recipients",
+    [AT_DATA] = "DATA",
+    [AT_BODY] = "the mail",
+};
 
 static bool is_too_large(const dialogue *d) {
     return (d->code == 552 || strstr(d->reply, "5.3.4")) && d->code >= 500 &&
@@ -220,9 +226,11 @@ static tu_rc judge(const settings *s, dialogue *d, CURLcode result, const char *
         return TU_OK;
     bool any = false;
     for (size_t i = 0; i < m->count; i++) { /* the mail wasn't taken: nobody has it */
-        any |= m->recipients[i].fate == SMTP_ACCEPTED;
-        if (m->recipients[i].fate == SMTP_ACCEPTED)
-            m->recipients[i].fate = SMTP_OPEN;
+        smtp_recipient *r = &m->recipients[i];
+        if (!r->wanted || r->fate != SMTP_ACCEPTED) /* not wanted: has it from an earlier attempt */
+            continue;
+        any = true;
+        r->fate = SMTP_OPEN;
     }
     if (d->at == AT_RCPT && !any && d->code >= 400 && d->code != 421)
         return TU_OK; /* each one's fate says it all */

@@ -1,7 +1,7 @@
 /*
  * notifiers/driver.c: one notifier under the real host, asked line by line.
  *
- *     notifiers_driver slack '{urlFrom: {env: HOOK}}' <requests >results
+ *     notifiers_driver slack '{urlFrom: {env: HOOK}}' [SCRATCH FOLDER] <requests >results
  *
  * A request is a JSON object a line: {"message":FILE or text, "key", "attempt", "uncertain", "brief", "reference"};
  * {"probe":true} asks probe(). A result is {"rc","code","error","retryAfterMs","reference","log"}, log being all
@@ -57,7 +57,7 @@ static void deliver(tu_plugin_use *u, const tu_value *request) {
     tu_error_free(error);
 }
 
-static tu_plugin_use *open_use(const char *plugin, const char *yaml) {
+static tu_plugin_use *open_use(const char *plugin, const char *yaml, const char *scratch) {
     const tu_library *l = NULL;
     tu_error *error = NULL;
     tu_errors errors = {0};
@@ -70,7 +70,7 @@ static tu_plugin_use *open_use(const char *plugin, const char *yaml) {
         if (errors.n)
             print_result(TU_EINVALID, errors.items[0], TU_S(""));
         else
-            rc = tu_plugin_use_new(l, TU_KIND_NOTIFIER, &t.use, NULL, &u, &error);
+            rc = tu_plugin_use_new(l, TU_KIND_NOTIFIER, &t.use, scratch, &u, &error);
         test_use_done(&t);
     }
     if (rc != TU_OK)
@@ -83,12 +83,12 @@ static tu_plugin_use *open_use(const char *plugin, const char *yaml) {
 int main(int argc, char **argv) {
     char *line = NULL;
     size_t room = 0;
-    if (argc != 3) {
-        fputs("usage: notifiers_driver PLUGIN CONFIG\n", stderr);
+    if (argc != 3 && argc != 4) {
+        fputs("usage: notifiers_driver PLUGIN CONFIG [SCRATCH FOLDER]\n", stderr);
         return 2;
     }
     test_log_begin();
-    tu_plugin_use *u = open_use(argv[1], argv[2]);
+    tu_plugin_use *u = open_use(argv[1], argv[2], argv[3]);
     for (ssize_t n; u && (n = getline(&line, &room, stdin)) > 0;) {
         tu_arena arena;
         tu_value *request = NULL;
