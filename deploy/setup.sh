@@ -12,8 +12,8 @@ libgit2-dev libcurl4-openssl-dev libyaml-dev libcjson-dev libuv1-dev libsqlite3-
 libcmocka-dev"
 for argument; do
     case $argument in
-    --tests) packages="$packages g++ openssl perl lighttpd lighttpd-mod-openssl openssh-server python3 curl" ;;
-    --ci) packages="$packages g++ openssl perl lighttpd lighttpd-mod-openssl openssh-server python3 curl clang clang-format libclang-rt-dev" ;;
+    --tests) packages="$packages g++ openssl perl lighttpd lighttpd-mod-openssl openssh-server python3 python3-aiosmtpd prometheus-alertmanager curl" ;;
+    --ci) packages="$packages g++ openssl perl lighttpd lighttpd-mod-openssl openssh-server python3 python3-aiosmtpd prometheus-alertmanager curl clang clang-format libclang-rt-dev" ;;
     --print) print=yes ;;
     *) echo "setup.sh: unknown argument '$argument': --tests, --ci or --print" >&2; exit 2 ;;
     esac

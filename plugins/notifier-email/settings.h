@@ -19,8 +19,8 @@ typedef struct settings {
     char *password_handle, *token_handle; /* secrets; at most one */
     char *ca_file, *cert_file, *key_file; /* may be NULL */
     bool insecure_skip_verify;
-    int64_t timeout_ms, digest_ms; /* digest 0: none */
-    mime_address from, *to;        /* to_count of `to`, then cc_count of `cc` */
+    int64_t timeout_ms;
+    mime_address from, *to; /* to_count of `to`, then cc_count of `cc` */
     size_t to_count, cc_count;
     const char *domain; /* of from: in ids */
     notifier_words words;
