@@ -50,6 +50,10 @@ typedef enum {
     TU_OPTION_FOR,
     TU_OPTION_COMMENT,
     TU_OPTION_UNDO,
+    TU_OPTION_SINCE,
+    TU_OPTION_UNTIL,
+    TU_OPTION_CHECKPOINT,
+    TU_OPTION_KEY,
     TU_OPTION_MAN,
     TU_OPTION_VERSION,
     TU_OPTION_COUNT
@@ -142,6 +146,9 @@ int tu_command_alert_silences(tu_cli *cli);
 int tu_command_alert_dead(tu_cli *cli);
 int tu_command_alert_resend(tu_cli *cli);
 int tu_command_alert_test(tu_cli *cli);
+int tu_command_audit_verify(tu_cli *cli);
+int tu_command_audit_export(tu_cli *cli);
+int tu_command_audit_key(tu_cli *cli);
 int tu_command_completion(tu_cli *cli);
 int tu_command_version(tu_cli *cli);
 int tu_command_help(tu_cli *cli);

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "report/evidence.h"
 
 #define REPORT_BYTES (1024u * TU_MIB)
 
@@ -51,6 +52,15 @@ static bool is_standard_output(const char *file) {
     return !file || strcmp(file, "-") == 0 || strcmp(file, "/dev/stdout") == 0;
 }
 
+/* `audit export` has formats of its own. */
+static int check_evidence(const tu_cli *cli, const char *word, const char *value) {
+    tu_evidence e;
+    if (tu_evidence_parse(tu_str_c(value), &e))
+        return -1;
+    return tu_cli_fail(cli, TU_EXIT_USAGE, "option %s: '%s' is none of: jsonl csv ocsf", word,
+                       value);
+}
+
 /* Every other command prints text or JSON, and to standard output alone. */
 static int check_simple(const tu_cli *cli, const char *word, const char *value,
                         tu_report_format format, bool known, bool file) {
@@ -66,6 +76,8 @@ static int check_simple(const tu_cli *cli, const char *word, const char *value,
 
 int tu_output_add(tu_cli *cli, const char *word, const char *value) {
     const char *equals = strchr(value, '=');
+    if (cli->command && cli->command->run == tu_command_audit_export)
+        return check_evidence(cli, word, value);
     tu_str name = {value, equals ? (size_t)(equals - value) : strlen(value)};
     tu_output o = {.file = equals ? equals + 1 : NULL};
     bool known = tu_report_format_parse(name, &o.format);

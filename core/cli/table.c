@@ -13,7 +13,7 @@ const tu_option tu_options[TU_OPTION_COUNT] = {
     [TU_OPTION_OUTPUT] = {"output", "o", "FORMAT",
                           "text table json junit sarif markdown markdown-summary markdown-gitlab "
                           "github gitlab",
-                          "text or json (check, diff and heal: see their help)", true},
+                          "text or json (check, diff, heal and audit export: see their help)", true},
     [TU_OPTION_COLOR] = {"color", NULL, "WHEN", "auto always never",
                          "auto, always or never (NO_COLOR is honoured)", true},
     [TU_OPTION_QUIET] = {"quiet", "q", NULL, NULL, "no progress and no notes", true},
@@ -48,6 +48,13 @@ const tu_option tu_options[TU_OPTION_COUNT] = {
     [TU_OPTION_FOR] = {"for", NULL, "DURATION", NULL, "how long, such as 2h or 1h30m", false},
     [TU_OPTION_COMMENT] = {"comment", NULL, "TEXT", NULL, "why, for the others", false},
     [TU_OPTION_UNDO] = {"undo", NULL, NULL, NULL, "take the acknowledgement back", false},
+    [TU_OPTION_SINCE] = {"since", NULL, "TIME", NULL,
+                         "from then on: RFC 3339, or how long ago (36h, 30d)", false},
+    [TU_OPTION_UNTIL] = {"until", NULL, "TIME", NULL, "before then, likewise", false},
+    [TU_OPTION_CHECKPOINT] = {"checkpoint", NULL, "FILE", NULL,
+                              "signed heads of the trail that were kept elsewhere", false},
+    [TU_OPTION_KEY] = {"key", NULL, "KEY", NULL,
+                       "the trail's public key, as `audit key` printed it once", false},
     [TU_OPTION_MAN] = {"man", NULL, NULL, NULL, "print the manual page (roff)", false},
     [TU_OPTION_VERSION] = {"version", NULL, NULL, NULL, "show the version", true},
 };
@@ -419,6 +426,51 @@ const tu_command tu_commands[] = {
      1,
      NULL,
      tu_command_alert_test},
+    {"audit verify",
+     "[FILE]",
+     "is the audit trail what it was?",
+     "Follows the trail from its beginning and finds a record that was changed, removed, inserted "
+     "or "
+     "moved. With --checkpoint\n"
+     "signed heads that were kept elsewhere (the file of the Audit document, what a receiver was "
+     "sent), an end that was cut off\n"
+     "and a trail that was written anew, too. FILE is what `audit export -o jsonl` wrote; without "
+     "it "
+     "it is the trail in --state,\n"
+     "read from the service while that runs.\n"
+     "\n"
+     "Exit codes: 0 it is, 1 it isn't (and where), 2 usage, 3 it could not be read.\n",
+     {{"trueup audit verify", "the trail of the usual state directory"},
+      {"trueup audit verify --checkpoint /mnt/worm/trueup.checkpoints --key \"$KEY\"",
+       "against what was signed, and by the key that is known"}},
+     TU_BIT(TU_OPTION_SOCKET) | TU_BIT(TU_OPTION_CHECKPOINT) | TU_BIT(TU_OPTION_KEY),
+     0,
+     1,
+     NULL,
+     tu_command_audit_verify},
+    {"audit export",
+     "",
+     "the audit trail for other programs",
+     "--output FORMAT is jsonl (all of it, `audit verify` reads it again), csv or ocsf (OCSF 1.3: "
+     "what was found is a Detection\n"
+     "Finding, class 2004, what was done API Activity, class 6003).\n",
+     {{"trueup audit export > trail.jsonl", "everything"},
+      {"trueup audit export --since 30d -o csv", "the last 30 days, for a spreadsheet"}},
+     TU_BIT(TU_OPTION_SOCKET) | TU_BIT(TU_OPTION_SINCE) | TU_BIT(TU_OPTION_UNTIL),
+     0,
+     0,
+     NULL,
+     tu_command_audit_export},
+    {"audit key",
+     "",
+     "the public key of the audit trail",
+     "Keep it elsewhere: whoever can write to the state directory can make another.\n",
+     {{"trueup audit key > trueup.pub", NULL}},
+     TU_BIT(TU_OPTION_SOCKET),
+     0,
+     0,
+     NULL,
+     tu_command_audit_key},
     {"completion",
      "bash|zsh|fish",
      "completions for a shell",

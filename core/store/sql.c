@@ -105,7 +105,8 @@ const char *const tu_store_statements[TU_SQL_COUNT] = {
         " CAST(d.message AS TEXT) AS text FROM delivery AS d INDEXED BY delivery_due"
         " WHERE d.receiver = ?1 AND d.next_ms <= ?2 AND d.begun = 0 AND" FIRST_IN_QUEUE
         " ORDER BY d.next_ms, d.id LIMIT 256) ORDER BY"
-        " CASE iif(json_valid(text), json_extract(text, '$.severity'), '') WHEN 'critical' THEN 0 WHEN 'warning' THEN 1 ELSE 2 END, id LIMIT 1)",
+        " CASE iif(json_valid(text), json_extract(text, '$.severity'), '') WHEN 'critical' THEN 0 "
+        "WHEN 'warning' THEN 1 ELSE 2 END, id LIMIT 1)",
     [TU_SQL_QUEUE_NEXT] =
         "SELECT next_ms FROM delivery AS d INDEXED BY delivery_due"
         " WHERE d.receiver = ?1 AND d.begun = 0 AND" FIRST_IN_QUEUE " ORDER BY next_ms LIMIT 1",

@@ -97,10 +97,11 @@ static tu_rc check_start(const tu_verifier *v, const tu_trail *start, tu_str tex
     if (rc == TU_OK && !none && note.start && note.at.n == start->n &&
         memcmp(note.at.hash, start->hash, 32) == 0)
         return TU_OK;
-    return tu_error_set(error, TU_EINTEGRITY,
-                        "the audit trail begins behind record %lld, and no valid signature says that "
-                        "the records before were forgotten after their time: they were removed%s%s",
-                        (long long)start->n, why ? "; " : "", why ? tu_error_text(why) : "");
+    return tu_error_set(
+        error, TU_EINTEGRITY,
+        "the audit trail begins behind record %lld, and no valid signature says that "
+        "the records before were forgotten after their time: they were removed%s%s",
+        (long long)start->n, why ? "; " : "", why ? tu_error_text(why) : "");
 }
 
 tu_rc tu_verifier_begin(tu_verifier *v, const tu_trail *start, tu_str note, bool claimed,
