@@ -30,7 +30,8 @@ static size_t count_documents(const tu_config *c) {
     for (size_t i = 0; i < c->pack_count; i++)
         own_packs += !c->packs[i].installed;
     return c->source_count + c->target_count + c->notifier_count + c->plugin_count + c->rule_count +
-           c->test_count + own_packs + (c->routing.place.file != NULL);
+           c->test_count + c->route_test_count + own_packs + (c->routing.place.file != NULL) +
+           (c->audit.place.file != NULL);
 }
 
 /* Returns -1 with a configuration in which no mistake was found, otherwise the exit code. */
@@ -198,6 +199,21 @@ static void add_rule(tu_buf *out, const tu_rule *r) {
                     (long long)r->heal.prune_max_objects, (long long)r->heal.prune_max_percent);
 }
 
+static void add_audit(tu_buf *out, const tu_audit_policy *a) {
+    char every[32], retention[32];
+    if (!a->place.file)
+        return;
+    tu_duration_format(a->every_ms, every, sizeof every);
+    tu_duration_format(a->retention_ms, retention, sizeof retention);
+    tu_buf_addf(out, "Audit\n  checkpoint: every %s or %lld records\n", every,
+                (long long)a->records);
+    if (a->file.n)
+        tu_buf_addf(out, "    file: %.*s\n", TU_P(a->file));
+    if (a->receiver.n)
+        tu_buf_addf(out, "    receiver: %.*s\n", TU_P(a->receiver));
+    tu_buf_addf(out, "  retention: %s\n", retention);
+}
+
 int tu_command_config_show(tu_cli *cli) {
     char *path = path_of(cli);
     if (!path)
@@ -220,6 +236,7 @@ int tu_command_config_show(tu_cli *cli) {
             add_rule(&out, &c->rules[i]);
         if (c->routing.receiver.n)
             tu_buf_addf(&out, "Routing\n  receiver: %.*s\n", TU_P(c->routing.receiver));
+        add_audit(&out, &c->audit);
         code = tu_cli_print(cli, &out, TU_EXIT_OK);
         tu_buf_done(&out);
     }

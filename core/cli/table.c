@@ -13,7 +13,8 @@ const tu_option tu_options[TU_OPTION_COUNT] = {
     [TU_OPTION_OUTPUT] = {"output", "o", "FORMAT",
                           "text table json junit sarif markdown markdown-summary markdown-gitlab "
                           "github gitlab",
-                          "text or json (check, diff, heal and audit export: see their help)", true},
+                          "text or json (check, diff, heal and audit export: see their help)",
+                          true},
     [TU_OPTION_COLOR] = {"color", NULL, "WHEN", "auto always never",
                          "auto, always or never (NO_COLOR is honoured)", true},
     [TU_OPTION_QUIET] = {"quiet", "q", NULL, NULL, "no progress and no notes", true},
@@ -218,7 +219,7 @@ const tu_command tu_commands[] = {
      0,
      0,
      1,
-     "Source Target Notifier Rule Routing Plugin Pack RuleTest RoutingTest Report",
+     "Source Target Notifier Rule Routing Plugin Pack RuleTest RoutingTest Audit Report",
      tu_command_config_schema},
     {"config init",
      "",

@@ -62,7 +62,7 @@ static size_t find_kind(tu_reader *r, const tu_value *document) {
             tu_reader_error(r, v ? v : document, v ? "kind must be a word" : "kind is missing");
         tu_error_hint(
             e, "write one of Source, Target, Notifier, Rule, Routing, Plugin, Pack, RuleTest, "
-               "RoutingTest");
+               "RoutingTest, Audit");
         return n;
     }
     for (size_t i = 0; i < n; i++) {
@@ -82,7 +82,7 @@ static size_t find_kind(tu_reader *r, const tu_value *document) {
         tu_error_hint(e, "did you mean '%s'?", near);
     else
         tu_error_hint(e, "there are Source, Target, Notifier, Rule, Routing, Plugin, Pack, "
-                         "RuleTest and RoutingTest; manifests belong in a source");
+                         "RuleTest, RoutingTest and Audit; manifests belong in a source");
     return n;
 }
 
@@ -211,6 +211,7 @@ tu_config *tu_config_new(void) {
         return NULL;
     tu_arena_init(&c->arena, TU_LIMIT_OBJECT_ARENA);
     c->references = 1;
+    c->audit = tu_audit_defaults();
     return c;
 }
 

@@ -2,7 +2,7 @@
  * config/config.h: documents to typed configuration, with every mistake located.
  *
  * YAML documents (strict reading) of the kinds Source, Target, Notifier, Rule, Routing, Plugin, Pack,
- * RuleTest and RoutingTest in a file or a folder (*.yaml, *.yml, not recursive, byte order of names). Everything is checked
+ * RuleTest, RoutingTest and Audit in a file or a folder (*.yaml, *.yml, not recursive, byte order of names). Everything is checked
  * before anything is used: shapes (JSON Schema, one for each kind, also printed by `config
  * schema`), references between documents, globs, durations, cron, duplicate names. A configuration
  * is immutable and reference-counted; a reload makes a new one or leaves the old one in place.
@@ -274,6 +274,16 @@ typedef struct tu_route_test {
     tu_str text;
 } tu_route_test;
 
+/* How the evidence is kept. */
+typedef struct tu_audit_policy {
+    int64_t every_ms, records; /* when the trail's head is signed */
+    tu_str file;               /* absolute; empty: in the state directory */
+    tu_str receiver;           /* a Notifier's name; empty: none */
+    int64_t retention_ms;
+    tu_place place; /* line 0: no document, these are the defaults */
+} tu_audit_policy;
+tu_audit_policy tu_audit_defaults(void);
+
 typedef struct tu_config tu_config;
 struct tu_config {
     tu_arena arena;
@@ -291,6 +301,7 @@ struct tu_config {
     tu_routing routing;
     tu_route_test *route_tests;
     size_t route_test_count;
+    tu_audit_policy audit;
     tu_strs files;        /* what was read, for watching */
     tu_warning *warnings; /* for `config check`, `check` and the log */
     size_t warning_count;

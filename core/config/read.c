@@ -275,9 +275,16 @@ static const struct {
     const char *kind;
     void (*read)(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
 } readers[] = {
-    {"Source", read_source}, {"Target", read_target},         {"Notifier", read_notifier},
-    {"Rule", tu_read_rule},  {"Routing", tu_read_routing},    {"Plugin", read_plugin},
-    {"Pack", tu_read_pack},  {"RuleTest", tu_read_rule_test}, {"RoutingTest", tu_read_routing_test},
+    {"Source", read_source},
+    {"Target", read_target},
+    {"Notifier", read_notifier},
+    {"Rule", tu_read_rule},
+    {"Routing", tu_read_routing},
+    {"Plugin", read_plugin},
+    {"Pack", tu_read_pack},
+    {"RuleTest", tu_read_rule_test},
+    {"RoutingTest", tu_read_routing_test},
+    {"Audit", tu_read_audit},
 };
 
 void tu_read_document(tu_reader *r, const char *kind, const tu_value *document) {

@@ -77,6 +77,8 @@ tu_window *tu_read_windows(tu_reader *r, const tu_value *list, size_t *ret_n);
 tu_entry *tu_read_entries(tu_reader *r, const tu_value *list, size_t *ret_n);
 /* Packs: config/pack.c */
 void tu_read_pack(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
+/* The evidence: config/audit.c */
+void tu_read_audit(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
 void tu_read_rule_test(tu_reader *r, tu_str name, const tu_value *spec, tu_place place);
 void tu_read_use(tu_reader *r, const tu_value *list, tu_rule *rule);
 /* When every document is read: finds the packs that are used, among the installed ones too, and

@@ -12,7 +12,7 @@
 
 #define KINDS(one)                                                                                 \
     one(Source) one(Target) one(Notifier) one(Rule) one(Routing) one(Plugin) one(Pack)             \
-        one(RuleTest) one(RoutingTest)
+        one(RuleTest) one(RoutingTest) one(Audit)
 
 #define DECLARE(kind) extern const char tu_config_schema_##kind[];
 KINDS(DECLARE)

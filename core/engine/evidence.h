@@ -11,9 +11,16 @@
 #ifndef TU_ENGINE_EVIDENCE_H
 #define TU_ENGINE_EVIDENCE_H
 
-#include "base/buf.h"
-#include "base/error.h"
-#include "store/store.h"
+#include "engine/service.h"
+
+/* On the engine's thread. close: its timer, once the store's worker is gone; free: once the loop has let
+ * go of it. */
+void evidence_start(service *s);
+void evidence_close(service *s);
+void evidence_free(service *s);
+/* done(arg, answer) is called once, later, on the engine's thread; answer lives until it returns. */
+void evidence_answer(service *s, const tu_value *request,
+                     void (*done)(void *arg, const tu_buf *answer), void *arg);
 
 /* The answer for one page; on the store's thread. */
 tu_rc tu_evidence_page(tu_store *s, int64_t after, tu_buf *out, tu_error **error);

@@ -20,6 +20,7 @@
 #include "base/mem.h"
 #include "engine/alerts.h"
 #include "engine/deliver.h"
+#include "engine/evidence.h"
 
 #define SETTLE_MS 100
 #define STORE_PAUSE_MS 500
@@ -177,6 +178,7 @@ static void free_structure(service *s) {
     }
     alerts_free(s);
     pthread_mutex_destroy(&s->records_lock);
+    evidence_free(s);
     tu_map_done(&s->notifiers, receiver_free);
     free(s->orphan);
     free(s->sources);
@@ -206,6 +208,7 @@ static void tear_down(service *s) {
     tu_inbox_free(s->inbox, NULL, NULL);
     uv_close((uv_handle_t *)&s->deliver_timer, NULL);
     alerts_close(s);
+    evidence_close(s);
     for (size_t i = 0; i < s->rule_count; i++)
         uv_close((uv_handle_t *)&s->rules[i].pass_timer, NULL);
     for (size_t i = 0; i < s->source_count; i++)
@@ -455,6 +458,7 @@ static void turn(runner *u, tu_session *session) {
     build(&s);
     restore(&s);
     deliver_start(&s);
+    evidence_start(&s);
     for (size_t i = 0; i < s.target_count; i++)
         target_start(&s.targets[i]);
     for (size_t i = 0; i < s.source_count; i++)

@@ -12,6 +12,7 @@
  *   record.c    what happened, into the store: many waiting records with one sync
  *   alerts.c    drifts to the dispatcher, its decisions to the store; troubles.c: alerts about trueup itself
  *   deliver*.c  what is due in the outbox to the notifiers, and the outcome back (deliver.h)
+ *   evidence.c  signs the audit trail, forgets what is over, hands the trail out
  *   socket.c    answers on the unix socket: status.c (what is known), events.c (what changes), answer*.c
  *               (alerts)
  *   service.c   starts, reloads and stops all of it
@@ -37,6 +38,7 @@ typedef struct target_state target_state;
 typedef struct rule_state rule_state;
 typedef struct open_drift open_drift;
 typedef struct status_server status_server;
+typedef struct evidence evidence;
 
 /* What was last said about something that can fail, so that it is logged once and shown with its
  * age. */
@@ -163,6 +165,7 @@ struct service {
      * between tells it again, and loses nothing. */
     void (*delivered)(service *s, const tu_delivery *d);
     void (*undeliverable)(service *s, const tu_delivery *d, const char *why);
+    evidence *evidence; /* evidence.c */
     condition store_problem;
     int64_t started_ms;
     condition config_problem;

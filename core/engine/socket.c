@@ -15,6 +15,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "engine/evidence.h"
 #include "engine/service.h"
 #include "value/json.h"
 
@@ -27,6 +28,7 @@ struct status_client {
     status_server *server;
     tu_buf request, answer;
     bool follows;
+    bool waits, gone;    /* for an answer that comes later; and is closed by now */
     status_client *next; /* among the server's followers */
     char room[4096];
 };
@@ -43,11 +45,18 @@ static void stop_following(client *c) {
     c->follows = false;
 }
 
-static void on_client_closed(uv_handle_t *h) {
-    client *c = h->data;
+static void free_client(client *c) {
     tu_buf_done(&c->request);
     tu_buf_done(&c->answer);
     free(c);
+}
+
+/* Whoever still works on the answer has a pointer to it. */
+static void on_client_closed(uv_handle_t *h) {
+    client *c = h->data;
+    c->gone = true;
+    if (!c->waits)
+        free_client(c);
 }
 
 static void close_client(client *c) {
@@ -122,6 +131,30 @@ static void follow(client *c) {
 
 /* --- requests --------------------------------------------------------------------------------- */
 
+static void send_answer(client *c) {
+    uv_buf_t out = uv_buf_init(c->answer.p, (unsigned)c->answer.n);
+    c->write.data = c;
+    if (uv_write(&c->write, (uv_stream_t *)&c->pipe, &out, 1, on_written) != 0)
+        close_client(c);
+}
+
+/* What was asked for later is there. */
+static void on_answer(void *arg, const tu_buf *text) {
+    client *c = arg;
+    c->waits = false;
+    if (c->gone) {
+        free_client(c);
+        return;
+    }
+    if (uv_is_closing((uv_handle_t *)&c->pipe))
+        return; /* on_client_closed frees it */
+    tu_buf_add(&c->answer, tu_buf_str(text));
+    if (c->answer.rc == TU_OK && c->answer.n)
+        send_answer(c);
+    else
+        close_client(c);
+}
+
 static void answer(client *c) {
     tu_arena a;
     tu_arena_init(&a, TU_MIB);
@@ -136,6 +169,12 @@ static void answer(client *c) {
         return;
     }
     uv_read_stop((uv_stream_t *)&c->pipe);
+    if (rc == TU_OK && tu_str_is(command, "audit")) {
+        c->waits = true;
+        evidence_answer(c->server->s, request, on_answer, c);
+        tu_arena_done(&a);
+        return;
+    }
     if (rc == TU_OK && tu_str_is(command, "status")) {
         status_write(&c->answer, c->server->s);
         if (c->answer.rc != TU_OK) {
@@ -145,9 +184,10 @@ static void answer(client *c) {
     } else {
         _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(4 * TU_KIB);
         if (rc == TU_OK)
-            tu_buf_addf(&text,
-                        "unknown command '%.*s': this service answers \"status\" and \"events\"",
-                        TU_P(command));
+            tu_buf_addf(
+                &text,
+                "unknown command '%.*s': this service answers \"status\", \"events\" and \"audit\"",
+                TU_P(command));
         else
             tu_buf_add_c(&text, tu_error_text(why));
         tu_buf_add_c(&c->answer, "{\"error\":");
@@ -156,10 +196,7 @@ static void answer(client *c) {
     }
     tu_error_free(why);
     tu_arena_done(&a);
-    uv_buf_t out = uv_buf_init(c->answer.p, (unsigned)c->answer.n);
-    c->write.data = c;
-    if (uv_write(&c->write, (uv_stream_t *)&c->pipe, &out, 1, on_written) != 0)
-        close_client(c);
+    send_answer(c);
 }
 
 static void give_room(uv_handle_t *h, size_t suggested, uv_buf_t *ret) {

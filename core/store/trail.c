@@ -84,12 +84,12 @@ tu_rc tu_trail_broken(const tu_trail *t, const tu_trail_record *r, tu_trail_verd
     case TU_TRAIL_MISSING:
         if (n == last + 2)
             return tu_error_set(error, TU_EINTEGRITY,
-                                "the audit trail is broken behind record %lld: record %lld was "
-                                "removed",
+                                "the audit trail is broken behind record %lld: record %lld isn't "
+                                "there: it was removed or moved",
                                 last, last + 1);
         return tu_error_set(error, TU_EINTEGRITY,
                             "the audit trail is broken behind record %lld: records %lld to %lld "
-                            "were removed",
+                            "aren't there: they were removed or moved",
                             last, last + 1, n - 1);
     case TU_TRAIL_ORDER:
         return tu_error_set(error, TU_EINTEGRITY,
