@@ -200,11 +200,12 @@ void tu_incident_stir(tu_dispatch *d, tu_incident *i, tu_moment now) {
 
 /* --- telling ------------------------------------------------------------------------------------------------- */
 
-static char *flap_note(const tu_incident *i, tu_moment now, tu_effects *out) {
+/* What else is to say: that something flaps, or what was noted. */
+static tu_str note_of(const tu_incident *i, tu_moment now, tu_effects *out) {
     if (i->calm_ms <= now.boot_ms)
-        return NULL;
-    return tu_arena_printf(out->arena, "flapping: %zu times in 10 minutes%s", i->flaps,
-                           i->flaps >= TU_FLAP_KEPT ? " or more often" : "");
+        return i->note;
+    return tu_put_text(out, "flapping: %zu times in 10 minutes%s", i->flaps,
+                       i->flaps >= TU_FLAP_KEPT ? " or more often" : "");
 }
 
 /* What a message names counts as told; what ended is kept as long as it fits into a message. */
@@ -266,9 +267,8 @@ void tu_incident_begin(tu_dispatch *d, tu_incident *i, const tu_look *look, tu_m
                        tu_effects *out) {
     if (i->receiver)
         tu_incident_invite(d, i, i->receiver);
-    tu_telling t = {.event = "firing",
-                    .as_firing = look->firing == 0,
-                    .note = tu_str_c(flap_note(i, now, out))};
+    tu_telling t = {
+        .event = "firing", .as_firing = look->firing == 0, .note = note_of(i, now, out)};
     tu_tell(d, i, &t, now, out);
     mark_told(d, i, look->firing > 0, out);
     i->begun = true;
@@ -283,12 +283,12 @@ static void update(tu_dispatch *d, tu_incident *i, const tu_look *look, tu_momen
         i->acknowledged = false;
         i->escalated = 0;
         i->escalate_from = now.boot_ms;
-        tu_put_audit(out, TU_S("trueup"), "alert.unacknowledged", (tu_str){0}, (tu_str){0},
-                     tu_arena_printf(out->arena,
-                                     "{\"incident\":\"%s\",\"why\":\"an alert joined\"}", i->id));
+        tu_put_audit(out, TU_S("trueup"), "alert.unacknowledged",
+                     (tu_fact[]){{"incident", tu_str_c(i->id), false},
+                                 {"why", TU_S("an alert joined"), false},
+                                 {0}});
     }
-    char *flap = flap_note(i, now, out);
-    tu_telling t = {.event = "update", .note = flap ? tu_str_c(flap) : i->note};
+    tu_telling t = {.event = "update", .note = note_of(i, now, out)};
     tu_tell(d, i, &t, now, out);
     mark_told(d, i, true, out);
     told_now(d, i, now);
@@ -364,12 +364,11 @@ static void escalate(tu_dispatch *d, tu_incident *i, tu_moment now, tu_effects *
         tu_incident_invite(d, i, receiver)->guest = true;
     tu_telling t = {.event = "escalation", .only = receiver, .step = step + 1};
     tu_tell(d, i, &t, now, out);
-    tu_buf name = TU_BUF_INIT(4096);
-    tu_buf_add_json_string(&name, r->escalation[step].receiver);
-    tu_put_audit(out, TU_S("trueup"), "alert.escalated", (tu_str){0}, (tu_str){0},
-                 tu_arena_printf(out->arena, "{\"incident\":\"%s\",\"step\":%zu,\"receiver\":%s}",
-                                 i->id, step + 1, tu_buf_c(&name)));
-    tu_buf_done(&name);
+    tu_put_audit(out, TU_S("trueup"), "alert.escalated",
+                 (tu_fact[]){{"incident", tu_str_c(i->id), false},
+                             {"step", tu_put_text(out, "%zu", step + 1), true},
+                             {"receiver", r->escalation[step].receiver, false},
+                             {0}});
     tu_term_drop(d, receiver);
     i->updated_wall = now.wall_ms;
     tu_incident_touch(d, i);
@@ -379,7 +378,7 @@ void tu_incident_run(tu_dispatch *d, tu_incident *i, tu_moment now, tu_effects *
     if (i->flush_ms <= now.boot_ms && flush(d, i, now, out))
         return;
     if (repeat_due(i) <= now.boot_ms && !is_quiet(d, i, now)) {
-        tu_telling t = {.event = "repeat", .note = tu_str_c(flap_note(i, now, out))};
+        tu_telling t = {.event = "repeat", .note = note_of(i, now, out)};
         tu_tell(d, i, &t, now, out);
         i->last_ms = now.boot_ms;
         i->updated_wall = now.wall_ms;
@@ -421,9 +420,11 @@ void tu_incident_end(tu_dispatch *d, tu_incident *i, tu_str note, tu_moment now,
     i->flush_ms = TU_NEVER;
     tu_put_incident(d, i, out);
     if (!i->shell)
-        tu_put_audit(out, TU_S("trueup"), "incident.closed", (tu_str){0}, (tu_str){0},
-                     tu_arena_printf(out->arena, "{\"incident\":\"%s\",\"told\":%s}", i->id,
-                                     i->begun ? "true" : "false"));
+        tu_put_audit(out, TU_S("trueup"), "incident.closed",
+                     (tu_fact[]){{"incident", tu_str_c(i->id), false},
+                                 {"told", i->begun ? TU_S("true") : TU_S("false"), true},
+                                 {"note", note, false},
+                                 {0}});
     while (i->party_count) {
         tu_entry_alert *a = i->parties[i->party_count - 1]->alert;
         tu_party_free(d, i->parties[i->party_count - 1]);

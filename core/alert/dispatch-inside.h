@@ -315,9 +315,15 @@ void tu_put_dirty(tu_dispatch *d, tu_effects *out);
 void tu_put_party(tu_dispatch *d, const tu_party *p, const char *state, int64_t left_wall,
                   tu_effects *out);
 void tu_put_told(tu_dispatch *d, const tu_incident *i, const tu_told *t, tu_effects *out);
-/* detail: a JSON object, made with tu_arena_printf of out->arena; NULL: memory is exhausted. */
-void tu_put_audit(tu_effects *out, tu_str actor, const char *action, tu_str rule, tu_str target,
-                  const char *detail);
+/* What an audit record says: members of a JSON object; the last one has no key. */
+typedef struct tu_fact {
+    const char *key;
+    tu_str text;
+    bool is_json;
+} tu_fact;
+void tu_put_audit(tu_effects *out, tu_str actor, const char *action, const tu_fact *facts);
+/* Formatted text in the arena. */
+tu_str tu_put_text(tu_effects *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 tu_told *tu_incident_told(tu_incident *i, tu_term receiver); /* NULL: it takes no part */
 tu_told *tu_incident_invite(tu_dispatch *d, tu_incident *i, tu_term receiver);
 

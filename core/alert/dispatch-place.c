@@ -61,7 +61,8 @@ void tu_alert_forget(tu_dispatch *d, tu_entry_alert *a) {
 /* --- joining ----------------------------------------------------------------------------------------------- */
 
 static tu_str make_id(const tu_dispatch *d, tu_str route, const tu_pairs *group,
-                      const tu_entry_alert *a, int64_t wall_ms, char id[TU_INCIDENT_ID + 1]) {
+                      const tu_entry_alert *a, int64_t wall_ms, char id[TU_INCIDENT_ID + 1],
+                      tu_effects *out) {
     tu_buf parts = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     tu_buf_addf(&parts, "%zu:%.*s%zu:%.*s", d->install_id.n, TU_P(d->install_id), route.n,
                 TU_P(route));
@@ -72,6 +73,7 @@ static tu_str make_id(const tu_dispatch *d, tu_str route, const tu_pairs *group,
     }
     /* the alert that opened it: an incident may end and begin in one millisecond */
     tu_buf_addf(&parts, "%lld:%s", (long long)wall_ms, a->fingerprint);
+    out->failed = out->failed || parts.rc != TU_OK;
     uint8_t digest[32];
     tu_sha256(tu_buf_str(&parts), digest);
     tu_hex(digest, TU_INCIDENT_ID / 2, id);
@@ -108,15 +110,17 @@ static tu_incident *incident_for(tu_dispatch *d, tu_entry_alert *a, const tu_rou
             return (tu_incident *)n;
         }
     char id[TU_INCIDENT_ID + 1];
-    tu_incident *i = tu_incident_new(d, make_id(d, route->name, &group, a, now.wall_ms, id),
+    tu_incident *i = tu_incident_new(d, make_id(d, route->name, &group, a, now.wall_ms, id, out),
                                      route->name, single, group);
     i->route = route;
     i->receiver = tu_term_take(d, route->receiver);
     i->opened_wall = i->updated_wall = now.wall_ms;
     tu_incident_touch(d, i);
-    tu_put_audit(out, TU_S("trueup"), "incident.opened", (tu_str){0}, (tu_str){0},
-                 tu_arena_printf(out->arena, "{\"incident\":\"%s\",\"alert\":\"%s\"}", i->id,
-                                 a->fingerprint));
+    tu_put_audit(out, TU_S("trueup"), "incident.opened",
+                 (tu_fact[]){{"incident", tu_str_c(i->id), false},
+                             {"route", route->name, false},
+                             {"alert", tu_str_c(a->fingerprint), false},
+                             {0}});
     return i;
 }
 
@@ -157,14 +161,14 @@ static bool has_others(const tu_incident *i, const tu_party *p) {
 
 static void leave(tu_dispatch *d, tu_party *p, tu_str route, tu_moment now, tu_effects *out) {
     tu_incident *i = p->incident;
-    char *note = tu_arena_printf(out->arena, "moved to route %.*s", TU_P(route));
+    tu_str note = tu_put_text(out, "moved to route %.*s", TU_P(route));
     if (!has_others(i, p)) {
-        tu_incident_end(d, i, tu_str_c(note), now, out);
+        tu_incident_end(d, i, note, now, out);
         return;
     }
     if (p->told) {
         free((void *)i->note.p);
-        i->note = tu_text_keep(tu_str_c(note));
+        i->note = tu_text_keep(note);
     }
     tu_party_move(d, p, now, out);
     tu_incident_stir(d, i, now);
@@ -219,8 +223,8 @@ static void change_receiver(tu_dispatch *d, tu_incident *i, tu_moment now, tu_ef
         tu_telling t = {.event = "resolved",
                         .only = old,
                         .over = true,
-                        .note = tu_str_c(tu_arena_printf(out->arena, "moved to receiver %.*s",
-                                                         TU_P(i->route->receiver)))};
+                        .note =
+                            tu_put_text(out, "moved to receiver %.*s", TU_P(i->route->receiver))};
         tu_tell(d, i, &t, now, out);
     }
     tu_term_drop(d, old);

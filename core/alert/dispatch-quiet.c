@@ -106,21 +106,17 @@ tu_rc tu_dispatch_restore_silence(void *arg, const tu_silence_row *row) {
 }
 
 static void audit_silence(const tu_silence *s, tu_str actor, const char *action, tu_effects *out) {
-    _cleanup_(tu_buf_done) tu_buf b = TU_BUF_INIT(TU_LIMIT_CONFIG_BYTES);
     char starts[32], ends[32];
     tu_time_format(s->starts_wall, starts);
     tu_time_format(s->ends_wall, ends);
-    tu_buf_add_c(&b, "{\"silence\":");
-    tu_buf_add_json_string(&b, tu_str_c(s->id));
-    tu_buf_add_c(&b, ",\"matchers\":");
-    tu_buf_add(&b, s->text);
-    tu_buf_addf(&b, ",\"starts\":\"%s\",\"ends\":\"%s\",\"author\":", starts, ends);
-    tu_buf_add_json_string(&b, s->author);
-    tu_buf_add_c(&b, ",\"comment\":");
-    tu_buf_add_json_string(&b, s->comment);
-    tu_buf_add_byte(&b, '}');
-    tu_put_audit(out, actor, action, (tu_str){0}, (tu_str){0},
-                 b.rc == TU_OK ? tu_arena_printf(out->arena, "%s", tu_buf_c(&b)) : NULL);
+    tu_put_audit(out, actor, action,
+                 (tu_fact[]){{"silence", tu_str_c(s->id), false},
+                             {"matchers", s->text, true},
+                             {"starts", tu_str_c(starts), false},
+                             {"ends", tu_str_c(ends), false},
+                             {"author", s->author, false},
+                             {"comment", s->comment, false},
+                             {0}});
 }
 
 /* Begins and ends what is due. */
@@ -380,12 +376,12 @@ void tu_quiet_configure(tu_dispatch *d, const tu_routing *r, tu_moment now) {
          n = tu_table_any(&d->alerts, n)) {
         tu_entry_alert *a = (tu_entry_alert *)n;
         for (tu_party *p = a->parties; p; p = p->next) {
-            p->hidden = a->firing && tu_alert_is_hidden(d, a, now);
+            p->hidden = p->hidden || (a->firing && tu_alert_is_hidden(d, a, now));
             if (p->hidden)
                 tu_incident_list(d, p->incident, true);
         }
     }
-    if (d->hidden)
+    if (d->hidden && d->restored)
         d->reveal_ms = now.boot_ms;
 }
 

@@ -255,12 +255,15 @@ void tu_incident_wake(tu_dispatch *d, tu_incident *i, tu_moment now) {
         int64_t wait = i->route->group_wait_ms;
         i->flush_ms = ahead(i->flush_wall, most > wait ? most : wait, now);
     }
-    bool news = false;
-    for (size_t k = 0; k < i->party_count; k++) {
-        const tu_party *p = i->parties[k];
-        news = news || (p->alert->firing ? !p->told : !p->told_end);
+    /* Where no message was on its way, who wasn't told of was hidden, and is so until it is looked at again. */
+    for (size_t k = 0; k < i->party_count && i->flush_ms == TU_NEVER; k++) {
+        tu_party *p = i->parties[k];
+        if (!p->alert->firing && !p->told_end)
+            i->flush_ms = now.boot_ms;
+        if (p->alert->firing && !p->told) {
+            p->hidden = true;
+            tu_incident_list(d, i, true);
+            d->reveal_ms = now.boot_ms + TU_REVEAL_MS;
+        }
     }
-    if (news && i->flush_ms == TU_NEVER && i->route) /* hidden ones find out that they are */
-        i->flush_ms = now.boot_ms;
-    (void)d;
 }

@@ -7,9 +7,12 @@
  *   - Everything in the effects is a copy in their arena; when that is exhausted, `failed` is set.
  *   - Counts are exact, however few alerts are shown.
  */
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "alert/dispatch-inside.h"
+#include "base/limits.h"
 
 enum { DEADLINE_MS = 24 * 60 * 60 * 1000 /* of a receiver that the configuration doesn't know */ };
 
@@ -78,25 +81,40 @@ void tu_put_told(tu_dispatch *d, const tu_incident *i, const tu_told *t, tu_effe
     PUSH(out, told, told_count, row);
 }
 
-void tu_put_audit(tu_effects *out, tu_str actor, const char *action, tu_str rule, tu_str target,
-                  const char *detail) {
-    if (detail == NULL) {
+tu_str tu_put_text(tu_effects *out, const char *format, ...) {
+    _cleanup_(tu_freep) char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    int n = vasprintf(&text, format, args);
+    va_end(args);
+    if (n < 0) {
+        text = NULL;
         out->failed = true;
-        return;
+        return (tu_str){0};
     }
-    tu_audit a = {.actor = copy(out, actor),
-                  .action = tu_str_c(action),
-                  .rule = copy(out, rule),
-                  .target = copy(out, target),
-                  .detail = tu_str_c(detail)};
+    return copy(out, (tu_str){text, (size_t)n});
+}
+
+void tu_put_audit(tu_effects *out, tu_str actor, const char *action, const tu_fact *facts) {
+    _cleanup_(tu_buf_done) tu_buf detail = TU_BUF_INIT(TU_LIMIT_CONFIG_BYTES);
+    for (size_t k = 0; facts[k].key; k++) {
+        tu_buf_addf(&detail, "%c\"%s\":", k ? ',' : '{', facts[k].key);
+        if (facts[k].is_json)
+            tu_buf_add(&detail, facts[k].text);
+        else
+            tu_buf_add_json_string(&detail, facts[k].text);
+    }
+    tu_buf_add_byte(&detail, '}');
+    tu_audit a = {
+        .actor = copy(out, actor), .action = tu_str_c(action), .detail = copy_buf(out, &detail)};
     PUSH(out, audits, audit_count, a);
 }
 
 void tu_put_incident(tu_dispatch *d, tu_incident *i, tu_effects *out) {
     if (i->shell)
         return;
-    _cleanup_(tu_buf_done) tu_buf labels = TU_BUF_INIT(16u << 20);
-    _cleanup_(tu_buf_done) tu_buf state = TU_BUF_INIT(16u << 20);
+    _cleanup_(tu_buf_done) tu_buf labels = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
+    _cleanup_(tu_buf_done) tu_buf state = TU_BUF_INIT(TU_LIMIT_DOCUMENT_BYTES);
     tu_pairs_write(d, &i->group, &labels);
     if (i->closed_wall == 0)
         tu_incident_write_state(d, i, &state);

@@ -82,8 +82,9 @@ static void enter(tu_dispatch *d, tu_moment now, tu_effects *out) {
     d->last = now;
     d->has_time = true;
     if (jump > TU_JUMP_MS || jump < -TU_JUMP_MS) {
-        tu_put_audit(out, TU_S("trueup"), "clock.jumped", (tu_str){0}, (tu_str){0},
-                     tu_arena_printf(out->arena, "{\"milliseconds\":%lld}", (long long)jump));
+        tu_put_audit(
+            out, TU_S("trueup"), "clock.jumped",
+            (tu_fact[]){{"milliseconds", tu_put_text(out, "%lld", (long long)jump), true}, {0}});
         look_at_the_clock(d, now);
     }
     tu_silences_tick(d, now, out);
@@ -175,12 +176,15 @@ tu_rc tu_dispatch_configure(tu_dispatch *d, const tu_config *c, tu_moment now, t
 
 static void audit_untold(tu_dispatch *d, const tu_party *p, tu_moment now, tu_effects *out) {
     _cleanup_(tu_buf_done) tu_buf why = TU_BUF_INIT(TU_LIMIT_LOG_BYTES);
-    _cleanup_(tu_buf_done) tu_buf quoted = TU_BUF_INIT(TU_LIMIT_LOG_BYTES * 8);
     tu_dispatch_why_quiet(d, tu_str_c(p->alert->fingerprint), now, &why);
-    tu_buf_add_json_string(&quoted, tu_buf_str(&why));
-    tu_put_audit(out, TU_S("trueup"), "alert.untold", (tu_str){0}, (tu_str){0},
-                 tu_arena_printf(out->arena, "{\"alert\":\"%s\",\"incident\":\"%s\",\"why\":%s}",
-                                 p->alert->fingerprint, p->incident->id, tu_buf_c(&quoted)));
+    if (why.n == 0) /* what kept it quiet ended just before it, and it hadn't been told yet */
+        tu_buf_add_c(&why, "silenced or inhibited until it ended");
+    out->failed = out->failed || why.rc != TU_OK;
+    tu_put_audit(out, TU_S("trueup"), "alert.untold",
+                 (tu_fact[]){{"alert", tu_str_c(p->alert->fingerprint), false},
+                             {"incident", tu_str_c(p->incident->id), false},
+                             {"why", tu_buf_str(&why), false},
+                             {0}});
 }
 
 /* It ended without having been told. If it is quiet, that was all of its life that could have been told. */
@@ -283,17 +287,6 @@ static tu_rc find_incident(tu_dispatch *d, tu_str id, tu_incident **ret, tu_erro
                         TU_P(id));
 }
 
-static void audit_acknowledged(const tu_incident *i, tu_str who, tu_str comment, bool undo,
-                               tu_effects *out) {
-    _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(TU_LIMIT_SOCKET_BYTES * 8);
-    tu_buf_add_json_string(&text, comment);
-    tu_put_audit(
-        out, who, undo ? "alert.unacknowledged" : "alert.acknowledged", (tu_str){0}, (tu_str){0},
-        text.rc == TU_OK ? tu_arena_printf(out->arena, "{\"incident\":\"%s\",\"comment\":%s}",
-                                           i->id, tu_buf_c(&text))
-                         : NULL);
-}
-
 static void acknowledge(tu_incident *i, tu_str who, tu_str comment, tu_moment now) {
     free((void *)i->by.p);
     free((void *)i->comment.p);
@@ -319,12 +312,13 @@ tu_rc tu_dispatch_acknowledge(tu_dispatch *d, tu_str id, tu_str who, tu_str comm
         i->acknowledged = false;
         i->escalate_from += now.boot_ms - i->acknowledged_ms; /* that time didn't count */
         i->last_ms = i->begun ? now.boot_ms : i->last_ms;
-        t.note = tu_str_c(
-            tu_arena_printf(out->arena, "the acknowledgement was taken back by %.*s", TU_P(who)));
+        t.note = tu_put_text(out, "the acknowledgement was taken back by %.*s", TU_P(who));
     } else {
         acknowledge(i, who, comment, now);
     }
-    audit_acknowledged(i, who, comment, undo, out);
+    tu_put_audit(
+        out, who, undo ? "alert.unacknowledged" : "alert.acknowledged",
+        (tu_fact[]){{"incident", tu_str_c(i->id), false}, {"comment", comment, false}, {0}});
     if (i->begun)
         tu_tell(d, i, &t, now, out);
     i->updated_wall = now.wall_ms;
@@ -357,8 +351,7 @@ void tu_dispatch_undeliverable(tu_dispatch *d, const tu_delivery *dead, tu_str f
             tu_incident_invite(d, i, other)->guest = true;
         tu_telling t = {.event = to && to->firing ? "update" : "firing",
                         .only = other,
-                        .note = tu_str_c(tu_arena_printf(out->arena, "undeliverable to %.*s",
-                                                         TU_P(dead->receiver)))};
+                        .note = tu_put_text(out, "undeliverable to %.*s", TU_P(dead->receiver))};
         tu_tell(d, i, &t, now, out);
     }
     tu_term_drop(d, lost);
