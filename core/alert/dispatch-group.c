@@ -198,6 +198,17 @@ void tu_incident_stir(tu_dispatch *d, tu_incident *i, tu_moment now) {
     tu_incident_schedule(d, i);
 }
 
+/* A message went out because somebody asked for it: the next ones keep their distance from it. */
+void tu_incident_defer(tu_dispatch *d, tu_incident *i, tu_moment now) {
+    if (!i->begun || i->route == NULL)
+        return;
+    i->last_ms = now.boot_ms;
+    if (i->flush_ms != TU_NEVER)
+        i->flush_ms = later(i->flush_ms, may_tell_from(i, now));
+    tu_incident_touch(d, i);
+    tu_incident_schedule(d, i);
+}
+
 /* --- telling ------------------------------------------------------------------------------------------------- */
 
 /* What else is to say: that something flaps, or what was noted. */
@@ -267,8 +278,10 @@ void tu_incident_begin(tu_dispatch *d, tu_incident *i, const tu_look *look, tu_m
                        tu_effects *out) {
     if (i->receiver)
         tu_incident_invite(d, i, i->receiver);
-    tu_telling t = {
-        .event = "firing", .as_firing = look->firing == 0, .note = note_of(i, now, out)};
+    tu_telling t = {.event = "firing",
+                    .news = true,
+                    .as_firing = look->firing == 0,
+                    .note = note_of(i, now, out)};
     tu_tell(d, i, &t, now, out);
     mark_told(d, i, look->firing > 0, out);
     i->begun = true;
@@ -288,7 +301,7 @@ static void update(tu_dispatch *d, tu_incident *i, const tu_look *look, tu_momen
                                  {"why", TU_S("an alert joined"), false},
                                  {0}});
     }
-    tu_telling t = {.event = "update", .note = note_of(i, now, out)};
+    tu_telling t = {.event = "update", .news = true, .note = note_of(i, now, out)};
     tu_tell(d, i, &t, now, out);
     mark_told(d, i, true, out);
     told_now(d, i, now);

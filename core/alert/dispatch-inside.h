@@ -283,6 +283,7 @@ void tu_party_free(tu_dispatch *d, tu_party *p);
 void tu_incident_touch(tu_dispatch *d, tu_incident *i); /* its row has to be written */
 /* Something is worth telling: after the group wait, and not before the group interval has passed. */
 void tu_incident_stir(tu_dispatch *d, tu_incident *i, tu_moment now);
+void tu_incident_defer(tu_dispatch *d, tu_incident *i, tu_moment now);
 void tu_incident_schedule(tu_dispatch *d, tu_incident *i); /* after any change of its times */
 /* What is due. It may be gone afterwards. */
 void tu_incident_run(tu_dispatch *d, tu_incident *i, tu_moment now, tu_effects *out);
@@ -299,6 +300,7 @@ tu_look tu_incident_look(tu_dispatch *d, tu_incident *i, tu_moment now);
 typedef struct tu_telling {
     const char *event;
     tu_term only;   /* one receiver; 0: all that take part */
+    bool news;      /* names what wasn't told yet, too */
     bool over;      /* says that the incident is over */
     bool as_firing; /* what ended already is shown as it was */
     size_t step;

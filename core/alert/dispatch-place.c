@@ -250,6 +250,14 @@ static int by_age(const void *a, const void *b) {
     return strcmp(x->fingerprint, y->fingerprint);
 }
 
+/* The store gives alerts of open incidents whose part in it is over, too. */
+static void forget_idle(tu_dispatch *d) {
+    for (tu_node *n = tu_table_any(&d->alerts, NULL), *next; n; n = next) {
+        next = tu_table_any(&d->alerts, n);
+        tu_alert_forget(d, (tu_entry_alert *)n);
+    }
+}
+
 static void place_all(tu_dispatch *d, tu_moment now, tu_effects *out) {
     tu_entry_alert **all = tu_xmalloc(d->alerts.n * sizeof *all);
     size_t n = 0;
@@ -282,6 +290,8 @@ void tu_place_configure(tu_dispatch *d, tu_moment now, tu_effects *out) {
         if (!d->restored)
             tu_incident_wake(d, all[k], now);
     }
+    if (!d->restored)
+        forget_idle(d);
     tu_quiet_configure(d, r, now);
     place_all(d, now, out);
     free(all);

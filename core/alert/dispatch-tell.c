@@ -181,11 +181,14 @@ tu_look tu_incident_look(tu_dispatch *d, tu_incident *i, tu_moment now) {
     return l;
 }
 
-/* Does a message name it? Hidden ones aren't there for who wasn't told of them. */
+/* Does a message name it? What is new comes with "firing" and "update" only; hidden ones aren't there for who
+ * wasn't told of them. */
 static bool is_named(const tu_party *p, const tu_telling *t) {
+    if (t->over)
+        return p->told || !p->alert->firing || !p->hidden;
     if (p->alert->firing)
-        return p->told || !p->hidden;
-    return t->over || !p->told_end;
+        return p->told || (t->news && !p->hidden);
+    return !p->told_end && (p->told || t->news);
 }
 
 static bool fires(const tu_party *p, const tu_telling *t) {

@@ -311,7 +311,7 @@ tu_rc tu_dispatch_acknowledge(tu_dispatch *d, tu_str id, tu_str who, tu_str comm
     if (undo) {
         i->acknowledged = false;
         i->escalate_from += now.boot_ms - i->acknowledged_ms; /* that time didn't count */
-        i->last_ms = i->begun ? now.boot_ms : i->last_ms;
+        tu_incident_defer(d, i, now);
         t.note = tu_put_text(out, "the acknowledgement was taken back by %.*s", TU_P(who));
     } else {
         acknowledge(i, who, comment, now);
@@ -345,11 +345,10 @@ void tu_dispatch_undeliverable(tu_dispatch *d, const tu_delivery *dead, tu_str f
     tu_term lost = tu_term_take(d, dead->receiver), other = tu_term_take(d, fallback);
     tu_incident_invite(d, i, lost)->dead = true;
     tu_told *to = other && other != lost ? tu_incident_told(i, other) : NULL;
-    bool circle = other == 0 || other == lost || (to && to->dead);
-    if (!circle) {
-        if (to == NULL)
-            tu_incident_invite(d, i, other)->guest = true;
-        tu_telling t = {.event = to && to->firing ? "update" : "firing",
+    /* who takes part has heard all that was lost; who is out of reach itself, too, would only play ball */
+    if (other && other != lost && !(to && (to->dead || to->firing))) {
+        tu_incident_invite(d, i, other)->guest = true;
+        tu_telling t = {.event = "firing",
                         .only = other,
                         .note = tu_put_text(out, "undeliverable to %.*s", TU_P(dead->receiver))};
         tu_tell(d, i, &t, now, out);

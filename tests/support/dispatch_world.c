@@ -83,6 +83,7 @@ static void write_message(world *w, const tu_delivery *d) {
     w->messages = tu_xrealloc(w->messages, (w->message_count + 1) * sizeof *w->messages);
     world_message *m = &w->messages[w->message_count++];
     *m = (world_message){.at_ms = w->at_ms,
+                         .boot_ms = w->now.boot_ms,
                          .wall_ms = w->now.wall_ms,
                          .number = w->message_count,
                          .firing = s->firing,
@@ -91,6 +92,7 @@ static void write_message(world *w, const tu_delivery *d) {
                          .step = s->escalation_step,
                          .severity = s->severity,
                          .shown_count = s->shown_count};
+    m->forwarded = w->forwarding;
     copy_text(m->incident, sizeof m->incident, d->incident);
     copy_text(m->receiver, sizeof m->receiver, d->receiver);
     copy_text(m->event, sizeof m->event, d->kind);
@@ -115,11 +117,8 @@ static void commit(world *w, tu_effects *e) {
         for (size_t k = 0; k < e->delivery_count; k++)
             write_message(w, &e->deliveries[k]);
         for (size_t k = 0; k < e->audit_count; k++)
-            w->audit_bytes += (size_t)snprintf(
-                w->audits + w->audit_bytes, sizeof w->audits - w->audit_bytes, "%.*s %.*s\n",
-                TU_P(e->audits[k].action), TU_P(e->audits[k].detail));
-        if (w->audit_bytes > sizeof w->audits / 2)
-            w->audit_bytes = 0;
+            if (w->audit)
+                w->audit(w->audit_arg, w, e->audits[k].action, e->audits[k].detail);
         w->effects += e->incident_count + e->member_count + e->told_count + e->delivery_count +
                       e->audit_count;
     }
@@ -128,7 +127,8 @@ static void commit(world *w, tu_effects *e) {
 
 static tu_effects begin(world *w, tu_arena *a) {
     tu_effects e;
-    tu_arena_init(a, w->fail_after);
+    (void)w;
+    tu_arena_init(a, 0);
     tu_effects_init(&e, a);
     return e;
 }
@@ -321,6 +321,11 @@ tu_rc world_acknowledge(world *w, const char *who, bool undo) {
     return rc;
 }
 
+static bool is_open(const world *w, tu_str incident) {
+    const row *r = tu_map_get(&w->incidents, incident);
+    return r && r->incident.open;
+}
+
 static void add_frozen(tu_buf *b, const world_message *m) {
     tu_buf_addf(b,
                 "{\"note\":\"%s\",\"route\":\"%s\",\"severity\":\"%s\",\"counts\":{\"firing\":%zu,"
@@ -351,16 +356,13 @@ void world_undeliverable(world *w, const char *receiver, const char *fallback) {
     dead.kind = tu_str_c(copy.event);
     tu_arena a;
     tu_effects e = begin(w, &a);
+    w->forwarding = !is_open(w, dead.incident) || tu_str_is(dead.kind, "resolved");
     tu_dispatch_undeliverable(w->dispatch, &dead, tu_str_c(fallback), w->now, &e);
     commit(w, &e);
+    w->forwarding = false;
 }
 
 /* --- restart -------------------------------------------------------------------------------------------------- */
-
-static bool is_open(const world *w, tu_str incident) {
-    const row *r = tu_map_get(&w->incidents, incident);
-    return r && r->incident.open;
-}
 
 static bool is_member(const world *w, tu_str fingerprint) {
     for (size_t k = 0; k < w->members.n; k++) {

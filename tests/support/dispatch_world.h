@@ -12,11 +12,11 @@
 enum { WORLD_START_MS = 1000, WORLD_ALERTS = 64 };
 #define WORLD_WALL 1767225600000 /* 2026-01-01T00:00:00Z, a Thursday */
 
-typedef struct world_message { /* one delivery */
-    int64_t at_ms, wall_ms;    /* at: since the start, without sleep */
+typedef struct world_message {       /* one delivery */
+    int64_t at_ms, wall_ms, boot_ms; /* at: since the start, without sleep */
     size_t number;
     char incident[33], receiver[64], event[16], note[160], acknowledged_by[64], route[64];
-    bool firing;
+    bool firing, forwarded; /* forwarded: of an incident that is over, to the fallback */
     size_t firing_count, resolved_count, step;
     tu_severity severity;
     char (*shown)[33];
@@ -32,11 +32,11 @@ typedef struct world {
     tu_map alerts, incidents, members, told, silences; /* rows; keys as the store's */
     world_message *messages;
     size_t message_count;
-    size_t effects;         /* rows, deliveries and audit records so far */
-    size_t fail_after;      /* the arena of the next effects gives so much memory, 0: any */
-    bool failed;            /* effects of the last call failed: they were not written */
-    char audits[64 * 1024]; /* "action detail\n" */
-    size_t audit_bytes;
+    size_t effects; /* rows, deliveries and audit records so far */
+    bool forwarding;
+    bool failed; /* effects of the last call failed: they were not written */
+    void (*audit)(void *arg, const struct world *w, tu_str action, tu_str detail);
+    void *audit_arg;
 } world;
 
 /* spec: of a Routing, flow style YAML lines. Fails the test when it doesn't load. */
