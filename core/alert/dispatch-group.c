@@ -452,7 +452,6 @@ void tu_incident_end(tu_dispatch *d, tu_incident *i, tu_str note, tu_moment now,
 void tu_party_move(tu_dispatch *d, tu_party *p, tu_moment now, tu_effects *out) {
     tu_incident *i = p->incident;
     tu_put_party(d, p, "moved", now.wall_ms, out);
-    i->resolved += p->told;
     i->changed = i->changed || p->told;
     tu_party_free(d, p);
     tu_incident_touch(d, i);

@@ -198,14 +198,14 @@ tu_rc tu_dispatch_restore_member(void *arg, const tu_member_row *row) {
     tu_entry_alert *a = tu_alert_find(d, row->fingerprint);
     if (i == NULL)
         return TU_OK;
-    bool gone = a == NULL || !tu_str_is(row->state, "firing");
-    if (gone && (a == NULL || !tu_str_is(row->state, "resolved") || !row->told)) {
-        i->resolved += row->told; /* it is counted, and that is all */
+    bool ended = tu_str_is(row->state, "resolved");
+    if (a == NULL || (ended && !row->told) || tu_str_is(row->state, "moved")) {
+        i->resolved += ended && row->told; /* it is counted, and that is all */
         return TU_OK;
     }
     tu_party *p = tu_party_new(d, i, a);
     p->told = row->told;
-    p->told_end = gone;
+    p->told_end = ended;
     p->joined_wall = row->joined_ms;
     return TU_OK;
 }

@@ -110,7 +110,20 @@ static void write_message(world *w, const tu_delivery *d) {
     assert_true(d->expires_ms > d->created_ms);
 }
 
+/* Back from the dispatcher: allocations don't fail any more. */
+static void out_of(world *w) {
+    size_t made = tu_mem_fail_after(0);
+    w->made += made;
+    if (w->fail_in && made >= w->fail_in) {
+        w->fail_in = 0;
+        w->has_failed = true;
+    } else if (w->fail_in) {
+        w->fail_in -= made;
+    }
+}
+
 static void commit(world *w, tu_effects *e) {
+    out_of(w);
     w->failed = e->failed;
     if (!e->failed) {
         write_rows(w, e);
@@ -127,9 +140,9 @@ static void commit(world *w, tu_effects *e) {
 
 static tu_effects begin(world *w, tu_arena *a) {
     tu_effects e;
-    (void)w;
     tu_arena_init(a, 0);
     tu_effects_init(&e, a);
+    tu_mem_fail_after(w->fail_in);
     return e;
 }
 
@@ -157,22 +170,38 @@ tu_config *world_config(tu_str spec) {
     return c;
 }
 
+static void recover(world *w);
+
+/* Memory was exhausted: what the dispatcher did isn't written, and it is made anew. */
+static bool once_more(world *w, tu_rc rc) {
+    if (!w->failed && rc != TU_EINTERNAL)
+        return false;
+    assert_true(w->has_failed);
+    recover(w);
+    return true;
+}
+
 void world_configure(world *w, tu_config *c) {
-    tu_arena a;
-    tu_effects e = begin(w, &a);
-    tu_config_ref(c);
-    assert_int_equal(tu_dispatch_configure(w->dispatch, c, w->now, &e, NULL), TU_OK);
-    if (w->config)
-        tu_config_unref(w->config);
-    w->config = c;
-    commit(w, &e);
+    tu_config *old = w->config;
+    w->config = tu_config_ref(c);
+    tu_rc rc;
+    do {
+        tu_arena a;
+        tu_effects e = begin(w, &a);
+        rc = tu_dispatch_configure(w->dispatch, c, w->now, &e, NULL);
+        commit(w, &e);
+    } while (once_more(w, rc));
+    if (old)
+        tu_config_unref(old);
 }
 
 void world_ready(world *w) {
-    tu_arena a;
-    tu_effects e = begin(w, &a);
-    tu_dispatch_ready(w->dispatch, w->now, &e);
-    commit(w, &e);
+    do {
+        tu_arena a;
+        tu_effects e = begin(w, &a);
+        tu_dispatch_ready(w->dispatch, w->now, &e);
+        commit(w, &e);
+    } while (once_more(w, TU_OK));
 }
 
 void world_init(world *w, tu_config *c, bool ready) {
@@ -199,10 +228,12 @@ void world_done(world *w) {
 }
 
 static void tick(world *w) {
-    tu_arena a;
-    tu_effects e = begin(w, &a);
-    tu_dispatch_tick(w->dispatch, w->now, &e);
-    commit(w, &e);
+    do {
+        tu_arena a;
+        tu_effects e = begin(w, &a);
+        tu_dispatch_tick(w->dispatch, w->now, &e);
+        commit(w, &e);
+    } while (once_more(w, TU_OK));
 }
 
 void world_advance(world *w, int64_t ms) {
@@ -218,8 +249,6 @@ void world_advance(world *w, int64_t ms) {
             w->now.boot_ms = next;
         }
         tick(w);
-        if (w->failed)
-            return;
     }
     w->now.wall_ms += end - w->now.boot_ms;
     w->at_ms += end - w->now.boot_ms;
@@ -257,12 +286,15 @@ void world_alert(world *w, const char *name, bool firing, tu_severity severity,
                   .ended_ms = firing ? 0 : w->now.wall_ms,
                   .ended_by = firing ? (tu_str){0} : TU_S("git"),
                   .content = content};
-    tu_arena arena;
-    tu_effects e = begin(w, &arena);
-    tu_dispatch_alert(w->dispatch, &a, w->now, &e);
-    if (!e.failed && (firing || tu_map_get(&w->alerts, a.fingerprint)))
-        write_alert(w, &a);
-    commit(w, &e);
+    do {
+        tu_arena arena;
+        tu_effects e = begin(w, &arena);
+        tu_dispatch_alert(w->dispatch, &a, w->now, &e);
+        bool failed = e.failed;
+        commit(w, &e);
+        if (!failed && (firing || tu_map_get(&w->alerts, a.fingerprint)))
+            write_alert(w, &a);
+    } while (once_more(w, TU_OK));
 }
 
 void world_sleep(world *w, int64_t ms) {
@@ -286,10 +318,14 @@ tu_rc world_silence(world *w, const char *id, int64_t for_ms, const char *matche
     row *old = tu_map_get(&w->silences, s.id);
     if (old && matchers == NULL)
         s.matchers = old->silence.matchers;
-    tu_arena a;
-    tu_effects e = begin(w, &a);
-    tu_rc rc = tu_dispatch_silence(w->dispatch, &s, w->now, &e, NULL);
-    if (rc == TU_OK && !e.failed) {
+    tu_rc rc;
+    do {
+        tu_arena a;
+        tu_effects e = begin(w, &a);
+        rc = tu_dispatch_silence(w->dispatch, &s, w->now, &e, NULL);
+        commit(w, &e);
+    } while (once_more(w, rc));
+    if (rc == TU_OK) {
         row *r = tu_xcalloc(1, sizeof *r);
         r->silence = s;
         r->silence.id = keep(r, 0, s.id);
@@ -298,7 +334,6 @@ tu_rc world_silence(world *w, const char *id, int64_t for_ms, const char *matche
         r->silence.comment = keep(r, 3, s.comment);
         put(&w->silences, r->silence.id, r);
     }
-    commit(w, &e);
     return rc;
 }
 
@@ -354,11 +389,13 @@ void world_undeliverable(world *w, const char *receiver, const char *fallback) {
     dead.incident = tu_str_c(copy.incident);
     dead.receiver = tu_str_c(copy.receiver);
     dead.kind = tu_str_c(copy.event);
-    tu_arena a;
-    tu_effects e = begin(w, &a);
     w->forwarding = !is_open(w, dead.incident) || tu_str_is(dead.kind, "resolved");
-    tu_dispatch_undeliverable(w->dispatch, &dead, tu_str_c(fallback), w->now, &e);
-    commit(w, &e);
+    do {
+        tu_arena a;
+        tu_effects e = begin(w, &a);
+        tu_dispatch_undeliverable(w->dispatch, &dead, tu_str_c(fallback), w->now, &e);
+        commit(w, &e);
+    } while (once_more(w, TU_OK));
     w->forwarding = false;
 }
 
@@ -373,34 +410,57 @@ static bool is_member(const world *w, tu_str fingerprint) {
     return false;
 }
 
-void world_restart(world *w, tu_config *c, bool ready) {
-    tu_dispatch_free(w->dispatch);
-    tu_dispatch *d = w->dispatch = tu_dispatch_new(TU_S("0123456789abcdef0123456789abcdef"));
-    for (size_t k = 0; k < w->alerts.n; k++) {
+/* One attempt to read all rows. */
+static tu_rc restore(const world *w, tu_dispatch *d) {
+    tu_rc rc = TU_OK;
+    for (size_t k = 0; rc == TU_OK && k < w->alerts.n; k++) {
         const row *r = w->alerts.entries[k].value;
         if (r->alert.firing || is_member(w, r->alert.fingerprint))
-            assert_int_equal(tu_dispatch_restore_alert(d, &r->alert), TU_OK);
+            rc = tu_dispatch_restore_alert(d, &r->alert);
     }
-    for (size_t k = 0; k < w->incidents.n; k++) {
+    for (size_t k = 0; rc == TU_OK && k < w->incidents.n; k++) {
         const row *r = w->incidents.entries[k].value;
         if (r->incident.open)
-            assert_int_equal(tu_dispatch_restore_incident(d, &r->incident), TU_OK);
+            rc = tu_dispatch_restore_incident(d, &r->incident);
     }
-    for (size_t k = 0; k < w->members.n; k++) {
+    for (size_t k = 0; rc == TU_OK && k < w->members.n; k++) {
         const row *r = w->members.entries[k].value;
         if (is_open(w, r->member.incident))
-            assert_int_equal(tu_dispatch_restore_member(d, &r->member), TU_OK);
+            rc = tu_dispatch_restore_member(d, &r->member);
     }
-    for (size_t k = 0; k < w->told.n; k++) {
+    for (size_t k = 0; rc == TU_OK && k < w->told.n; k++) {
         const row *r = w->told.entries[k].value;
         if (r->told.firing || is_open(w, r->told.incident))
-            assert_int_equal(tu_dispatch_restore_told(d, &r->told), TU_OK);
+            rc = tu_dispatch_restore_told(d, &r->told);
     }
-    for (size_t k = 0; k < w->silences.n; k++) {
+    for (size_t k = 0; rc == TU_OK && k < w->silences.n; k++) {
         const row *r = w->silences.entries[k].value;
         if (r->silence.ends_ms > w->now.wall_ms)
-            assert_int_equal(tu_dispatch_restore_silence(d, &r->silence), TU_OK);
+            rc = tu_dispatch_restore_silence(d, &r->silence);
     }
+    return rc;
+}
+
+static void restore_all(world *w) {
+    tu_rc rc;
+    do {
+        tu_dispatch_free(w->dispatch);
+        w->dispatch = tu_dispatch_new(TU_S("0123456789abcdef0123456789abcdef"));
+        tu_mem_fail_after(w->fail_in);
+        rc = restore(w, w->dispatch);
+        out_of(w);
+        assert_true(rc == TU_OK || w->has_failed);
+    } while (rc != TU_OK);
+}
+
+static void recover(world *w) {
+    restore_all(w);
+    world_configure(w, w->config);
+    world_ready(w);
+}
+
+void world_restart(world *w, tu_config *c, bool ready) {
+    restore_all(w);
     world_configure(w, c);
     if (ready)
         world_ready(w);

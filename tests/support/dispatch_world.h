@@ -34,7 +34,10 @@ typedef struct world {
     size_t message_count;
     size_t effects; /* rows, deliveries and audit records so far */
     bool forwarding;
-    bool failed; /* effects of the last call failed: they were not written */
+    size_t fail_in;  /* the so-manieth allocation from now on fails, in the dispatcher; 0: none */
+    size_t made;     /* allocations in the dispatcher so far */
+    bool has_failed; /* one did */
+    bool failed;     /* effects of the last call failed: they were not written */
     void (*audit)(void *arg, const struct world *w, tu_str action, tu_str detail);
     void *audit_arg;
 } world;
