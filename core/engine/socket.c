@@ -7,6 +7,7 @@
  * Requests are bounded (TU_LIMIT_SOCKET_BYTES), and a client that is slow holds up nobody: a
  * follower that leaves FOLLOWER_BYTES unread is let go.
  */
+#include <pwd.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "engine/answer.h"
 #include "engine/evidence.h"
 #include "engine/service.h"
 #include "value/json.h"
@@ -155,6 +157,52 @@ static void on_answer(void *arg, const tu_buf *text) {
         close_client(c);
 }
 
+/* "user:NAME (uid N)", as the kernel knows it: never what a client says. */
+static bool who_asks(const client *c, char room[160]) {
+    struct ucred peer;
+    socklen_t n = sizeof peer;
+    uv_os_fd_t fd;
+    if (uv_fileno((const uv_handle_t *)&c->pipe, &fd) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) != 0)
+        return false;
+    struct passwd entry, *found = NULL;
+    char text[4096];
+    const char *name = "?";
+    if (getpwuid_r(peer.uid, &entry, text, sizeof text, &found) == 0 && found)
+        name = entry.pw_name;
+    snprintf(room, 160, "user:%.100s (uid %lu)", name, (unsigned long)peer.uid);
+    return true;
+}
+
+/* Is it a question that is answered later, or is answered by now? */
+static bool is_taken(client *c, const tu_value *request, tu_str command) {
+    service *s = c->server->s;
+    char who[160];
+    c->waits = true;
+    if (s && tu_str_is(command, "audit")) {
+        evidence_answer(s, request, on_answer, c);
+        return true;
+    }
+    if (s && who_asks(c, who) && answer_alerts(s, request, tu_str_c(who), on_answer, c))
+        return true;
+    c->waits = false;
+    return false;
+}
+
+static void refuse(client *c, const tu_error *why, tu_str command) {
+    _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(4 * TU_KIB);
+    if (why)
+        tu_buf_add_c(&text, tu_error_text(why));
+    else
+        tu_buf_addf(&text,
+                    "unknown command '%.*s': this service answers \"status\", \"events\", "
+                    "\"audit\", and questions about alerts",
+                    TU_P(command));
+    tu_buf_add_c(&c->answer, "{\"error\":");
+    tu_buf_add_json_string(&c->answer, tu_buf_str(&text));
+    tu_buf_add_c(&c->answer, "}\n");
+}
+
 static void answer(client *c) {
     tu_arena a;
     tu_arena_init(&a, TU_MIB);
@@ -169,34 +217,19 @@ static void answer(client *c) {
         return;
     }
     uv_read_stop((uv_stream_t *)&c->pipe);
-    if (rc == TU_OK && tu_str_is(command, "audit")) {
-        c->waits = true;
-        evidence_answer(c->server->s, request, on_answer, c);
-        tu_arena_done(&a);
-        return;
-    }
     if (rc == TU_OK && tu_str_is(command, "status")) {
         status_write(&c->answer, c->server->s);
         if (c->answer.rc != TU_OK) {
             tu_buf_clear(&c->answer);
             tu_buf_add_c(&c->answer, "{\"error\":\"the status is too large to be told\"}\n");
         }
-    } else {
-        _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(4 * TU_KIB);
-        if (rc == TU_OK)
-            tu_buf_addf(
-                &text,
-                "unknown command '%.*s': this service answers \"status\", \"events\" and \"audit\"",
-                TU_P(command));
-        else
-            tu_buf_add_c(&text, tu_error_text(why));
-        tu_buf_add_c(&c->answer, "{\"error\":");
-        tu_buf_add_json_string(&c->answer, tu_buf_str(&text));
-        tu_buf_add_c(&c->answer, "}\n");
+        send_answer(c);
+    } else if (rc != TU_OK || !is_taken(c, request, command)) {
+        refuse(c, why, command);
+        send_answer(c);
     }
     tu_error_free(why);
     tu_arena_done(&a);
-    send_answer(c);
 }
 
 static void give_room(uv_handle_t *h, size_t suggested, uv_buf_t *ret) {

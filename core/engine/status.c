@@ -11,7 +11,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
-#include "engine/service.h"
+#include "engine/alerts.h"
 #include "value/json.h"
 
 #define LISTED_DRIFTS 1000
@@ -151,6 +151,21 @@ static void add_rules(tu_buf *b, const service *s) {
     tu_buf_add_c(b, "]");
 }
 
+static void count_silenced(void *arg, const tu_incident_view *v) {
+    *(size_t *)arg += v->quiet;
+}
+
+static void add_alerts(tu_buf *b, const service *s) {
+    tu_dispatch_counts n = tu_dispatch_count(alerts_dispatch(s));
+    size_t silenced = 0;
+    tu_dispatch_each(alerts_dispatch(s), alerts_now(s), count_silenced, &silenced);
+    tu_buf_addf(b,
+                ",\"alerts\":{\"open\":%zu,\"alerts\":%zu,\"silenced\":%zu,\"pending\":%lld,"
+                "\"dead\":%lld}",
+                n.incidents, n.alerts, silenced, (long long)s->delivery_counts[0],
+                (long long)s->delivery_counts[2]);
+}
+
 void status_write(tu_buf *b, const service *s) {
     member(b, "{", "apiVersion", TU_S("trueup.dev/v1"));
     member(b, ",", "kind", TU_S("Status"));
@@ -164,6 +179,7 @@ void status_write(tu_buf *b, const service *s) {
     add_sources(b, s);
     add_targets(b, s);
     add_rules(b, s);
+    add_alerts(b, s);
     tu_buf_addf(b, ",\"deliveries\":{\"pending\":%lld,\"delivered\":%lld,\"dead\":%lld}",
                 (long long)s->delivery_counts[0], (long long)s->delivery_counts[1],
                 (long long)s->delivery_counts[2]);
