@@ -349,6 +349,7 @@ void tu_flap_sweep(tu_dispatch *d, int64_t boot_ms);
 void tu_incident_write_state(const tu_dispatch *d, const tu_incident *i, tu_buf *out);
 void tu_pairs_write(const tu_dispatch *d, const tu_pairs *p, tu_buf *out);
 /* Wall times that were restored to boot times. */
+void tu_incident_bound(tu_incident *i, tu_moment now);
 void tu_incident_wake(tu_dispatch *d, tu_incident *i, tu_moment now);
 
 #endif

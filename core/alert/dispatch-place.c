@@ -289,6 +289,8 @@ void tu_place_configure(tu_dispatch *d, tu_moment now, tu_effects *out) {
         all[k]->route = route_named(r, tu_term_text(d, all[k]->route_name));
         if (!d->restored)
             tu_incident_wake(d, all[k], now);
+        if (!all[k]->held)
+            tu_incident_bound(all[k], now);
     }
     if (!d->restored)
         forget_idle(d);

@@ -240,6 +240,16 @@ static int64_t past(int64_t wall, tu_moment now) {
     return now.boot_ms - (since < 0 ? 0 : since);
 }
 
+/* What is on its way comes at the latest after what its route asks for now. */
+void tu_incident_bound(tu_incident *i, tu_moment now) {
+    if (i->flush_ms == TU_NEVER || i->route == NULL)
+        return;
+    int64_t most = i->route->group_interval_ms * (i->calm_ms > now.boot_ms ? TU_FLAP_FACTOR : 1);
+    int64_t wait = i->route->group_wait_ms;
+    int64_t latest = now.boot_ms + (most > wait ? most : wait);
+    i->flush_ms = i->flush_ms < latest ? i->flush_ms : latest;
+}
+
 void tu_incident_wake(tu_dispatch *d, tu_incident *i, tu_moment now) {
     if (i->begun)
         i->last_ms = past(i->last_wall, now);
@@ -249,12 +259,8 @@ void tu_incident_wake(tu_dispatch *d, tu_incident *i, tu_moment now) {
         i->acknowledged_ms = past(i->acknowledged_wall, now);
     if (i->calm_wall)
         i->calm_ms = ahead(i->calm_wall, TU_FLAP_WINDOW_MS, now);
-    if (i->flush_wall && i->route) {
-        int64_t most =
-            i->route->group_interval_ms * (i->calm_ms > now.boot_ms ? TU_FLAP_FACTOR : 1);
-        int64_t wait = i->route->group_wait_ms;
-        i->flush_ms = ahead(i->flush_wall, most > wait ? most : wait, now);
-    }
+    if (i->flush_wall && i->route)
+        i->flush_ms = ahead(i->flush_wall, TU_NEVER / 2, now);
     /* Where no message was on its way, who wasn't told of was hidden, and is so until it is looked at again. */
     for (size_t k = 0; k < i->party_count && i->flush_ms == TU_NEVER; k++) {
         tu_party *p = i->parties[k];
