@@ -16,7 +16,7 @@
 static void add_json_string(tu_out *o, const char *text) {
     tu_out visible;
     tu_out_init(&visible, TEMPLATE_VALUE_BYTES);
-    template_add_visible(&visible, text, strlen(text), true);
+    template_add_visible(&visible, text, strlen(text), false);
     tu_out_add(o, "\"", 1);
     if (visible.text)
         tu_escape_json(o, visible.text, visible.n);

@@ -44,13 +44,17 @@ static void add_mark(const tu_language *l, tu_out *o, const cJSON *message) {
         tu_out_add_c(o, ", ");
         add_word(l, o, event);
     }
+    if (!strncmp(wording_text_at(message, "note"), "flapping", 8)) {
+        tu_out_add_c(o, ", ");
+        add_word(l, o, "flapping");
+    }
     tu_out_add_c(o, "] ");
 }
 
-static size_t count_of_verdict(const cJSON *alerts, const char *verdict, const char *status) {
+static size_t count_of_verdict(const cJSON *alerts, const char *verdict) {
     size_t n = 0;
     const cJSON *a;
-    cJSON_ArrayForEach(a, alerts) n += is(a, "verdict", verdict) && is(a, "status", status);
+    cJSON_ArrayForEach(a, alerts) n += is(a, "verdict", verdict) && is(a, "status", "firing");
     return n;
 }
 
@@ -58,15 +62,13 @@ static const char *const verdicts[] = {"drifted", "missing", "unmanaged",   "blo
                                        "invalid", "unknown", "terminating", "delegated"};
 
 /* ": 950 drifted, 50 missing", where it is known of all: from the counts, or because all are named. */
-static void add_verdicts(const tu_language *l, tu_out *o, const cJSON *message, int64_t total,
-                         const char *status) {
+static void add_verdicts(const tu_language *l, tu_out *o, const cJSON *message, int64_t total) {
     const cJSON *alerts = wording_at(message, "alerts");
     const cJSON *counted = wording_at(wording_at(message, "counts"), "verdicts");
     int64_t numbers[sizeof verdicts / sizeof *verdicts], sum = 0;
     for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
-        numbers[i] = cJSON_IsObject(counted)
-                         ? wording_number_at(counted, verdicts[i])
-                         : (int64_t)count_of_verdict(alerts, verdicts[i], status);
+        numbers[i] = cJSON_IsObject(counted) ? wording_number_at(counted, verdicts[i])
+                                             : (int64_t)count_of_verdict(alerts, verdicts[i]);
         sum += numbers[i];
     }
     if (sum != total)
@@ -111,7 +113,7 @@ static bool is_own_trouble(const cJSON *message) {
 
 /* "1,000 drifts in rule shop: 950 drifted, 50 missing" */
 static void add_many(const tu_language *l, tu_out *o, const cJSON *message, int64_t total,
-                     const char *status) {
+                     bool over) {
     tu_out number, what, group;
     tu_out_init(&number, 32);
     tu_out_init(&what, 256);
@@ -126,7 +128,8 @@ static void add_many(const tu_language *l, tu_out *o, const cJSON *message, int6
                     (const char *const[]){what.text ? what.text : "", group.text});
     else
         tu_out_add_c(o, what.text ? what.text : "");
-    add_verdicts(l, o, message, total, status);
+    if (!over)
+        add_verdicts(l, o, message, total);
     tu_out_done(&number);
     tu_out_done(&what);
     tu_out_done(&group);
@@ -153,11 +156,11 @@ static void add_matter(const tu_language *l, tu_out *o, const cJSON *message) {
     } else if (over) {
         tu_out many;
         tu_out_init(&many, TITLE_BYTES);
-        add_many(l, &many, message, total, "resolved");
+        add_many(l, &many, message, total, true);
         wording_add(l, o, "all ended", (const char *const[]){many.text ? many.text : ""});
         tu_out_done(&many);
     } else {
-        add_many(l, o, message, total, "firing");
+        add_many(l, o, message, total, false);
     }
     if (!over && resolved > 0) {
         tu_out number;
@@ -383,12 +386,11 @@ void tu_wording_facts(const tu_language *l, const cJSON *message, const cJSON *a
 
 /* --- the whole ------------------------------------------------------------------------------------------- */
 
-/* What is the same for all alerts is told once, at the end. */
+/* What is the same for all alerts is told once, at the end; what the sentence has told already, not again. */
 typedef struct text_facts {
     tu_out *out;
     const tu_language *l;
     bool commands; /* only these, or all but these */
-    bool subject;  /* the subject was told already */
 } text_facts;
 
 static bool is_any(const tu_language *l, const char *name, const char *const *words) {
@@ -400,9 +402,10 @@ static bool is_any(const tu_language *l, const char *name, const char *const *wo
 
 static void add_fact(void *arg, const char *name, const char *value) {
     static const char *const commands[] = {"fact look", "fact explain", "fact acknowledge", NULL};
-    static const char *const subjects[] = {"fact object", "fact problem", NULL};
+    static const char *const told[] = {"fact object", "fact problem", "fact lasted",
+                                       "fact ended-by", NULL};
     text_facts *t = arg;
-    if (is_any(t->l, name, commands) != t->commands || is_any(t->l, name, subjects))
+    if (is_any(t->l, name, commands) != t->commands || is_any(t->l, name, told))
         return;
     tu_out_add_c(t->out, name);
     tu_out_add_c(t->out, ": ");
@@ -422,12 +425,31 @@ static void add_alert(const tu_language *l, tu_out *o, const cJSON *message, con
     tu_wording_facts(l, message, alert, add_fact, &(text_facts){.out = o, .l = l});
 }
 
+void tu_wording_note(const tu_language *l, const cJSON *message, tu_out *out) {
+    static const char *const known[] = {"moved to route ", "undeliverable to ", "flapping: "};
+    const char *note = wording_text_at(message, "note");
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t n = strlen(known[i]);
+        char word[48];
+        if (strncmp(note, known[i], n) != 0)
+            continue;
+        tu_out rest;
+        tu_out_init(&rest, 2048);
+        wording_add_short(&rest, note + n, 400);
+        snprintf(word, sizeof word, "note %s", known[i]);
+        wording_add(l, out, word, (const char *const[]){rest.text ? rest.text : ""});
+        tu_out_done(&rest);
+        return;
+    }
+    wording_add_short(out, note, 400);
+}
+
 static void add_remarks(const tu_language *l, tu_out *o, const cJSON *message) {
     const cJSON *acknowledged = wording_at(message, "acknowledged");
     const char *by = wording_text_at(acknowledged, "by");
     const char *comment = wording_text_at(acknowledged, "comment");
     if (*wording_text_at(message, "note")) {
-        wording_add_short(o, wording_text_at(message, "note"), 400);
+        tu_wording_note(l, message, o);
         tu_out_add(o, "\n", 1);
     }
     if (!*by)

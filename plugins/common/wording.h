@@ -27,6 +27,8 @@ void tu_wording_facts(const tu_language *l, const cJSON *message, const cJSON *a
                       tu_wording_fact *each, void *arg);
 /* The whole as plain text (e-mail's text part, ntfy, a log), at most `alerts` of them in full. */
 void tu_wording_text(const tu_language *l, const cJSON *message, size_t alerts, tu_out *out);
+/* What is noted of the incident ("flapping: ...", "moved to route X"); nothing where there is no note. */
+void tu_wording_note(const tu_language *l, const cJSON *message, tu_out *out);
 /* Single words: "firing", "resolved", "acknowledged", "escalated", "and %zu more" ... NULL: no such word. */
 const char *tu_wording_word(const tu_language *l, const char *word);
 

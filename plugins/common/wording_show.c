@@ -251,17 +251,13 @@ void tu_wording_diff(const tu_language *l, const cJSON *alert, size_t lines, tu_
 
 /* --- one line --------------------------------------------------------------------------------------------- */
 
-/* ": /spec/replicas 3 -> 5, and 2 more" */
+/* "/spec/replicas 3 -> 5, and 2 more" */
 static void add_first_change(const tu_language *l, tu_out *o, const cJSON *object) {
-    const cJSON *changes = wording_at(object, "changes"),
-                *c = cJSON_IsArray(changes) ? changes->child : NULL;
-    if (!c)
-        return;
+    const cJSON *changes = wording_at(object, "changes"), *c = changes->child;
     const cJSON *desired = wording_at(c, "desired"), *live = wording_at(c, "live");
     const char *kind = wording_text_at(c, "change");
     int64_t all = wording_number_at(object, "truncated"), here = cJSON_GetArraySize(changes);
     all = all > here ? all : here;
-    tu_out_add_c(o, ": ");
     wording_add_short(o, wording_text_at(c, "path"), WORDING_PATH);
     tu_out_add(o, " ", 1);
     if (desired && live && !strcmp(kind, "value")) {
@@ -301,18 +297,24 @@ static void add_ending(const tu_language *l, tu_out *o, const cJSON *alert, cons
 
 static void add_state(const tu_language *l, tu_out *o, const cJSON *alert, const char *subject) {
     const cJSON *object = wording_at(alert, "object");
-    const char *verdict = wording_text_at(alert, "verdict"),
-               *reason = wording_text_at(object, "reason");
+    const char *verdict = wording_text_at(alert, "verdict");
     char word[48];
+    tu_out state, why;
+    tu_out_init(&state, 4096);
+    tu_out_init(&why, 4096);
     snprintf(word, sizeof word, "is %.32s", verdict);
-    wording_add(l, o, tu_wording_word(l, word) ? word : "is changed",
+    wording_add(l, &state, tu_wording_word(l, word) ? word : "is changed",
                 (const char *const[]){subject});
-    if (!strcmp(verdict, "drifted") && cJSON_GetArraySize(wording_at(object, "changes"))) {
-        add_first_change(l, o, object);
-    } else if (*reason) {
-        tu_out_add_c(o, ": ");
-        wording_add_short(o, reason, WORDING_REASON);
-    }
+    if (!strcmp(verdict, "drifted") && cJSON_GetArraySize(wording_at(object, "changes")))
+        add_first_change(l, &why, object);
+    else
+        wording_add_short(&why, wording_text_at(object, "reason"), WORDING_REASON);
+    if (state.text && why.text && why.n)
+        wording_add(l, o, "and what", (const char *const[]){state.text, why.text});
+    else if (state.text)
+        tu_out_add_c(o, state.text);
+    tu_out_done(&state);
+    tu_out_done(&why);
 }
 
 void tu_wording_sentence(const tu_language *l, const cJSON *alert, tu_out *o) {
