@@ -46,6 +46,9 @@ tu_rc tu_store_step(tu_store *s, sqlite3_stmt *statement, const char *doing, boo
                     tu_error **error);
 void tu_store_end(sqlite3_stmt *statement);
 
+/* The name of a file system on which no state may be kept, by its statfs(2) type; NULL: it may. */
+const char *tu_store_unfit_file_system(int64_t type);
+
 tu_rc tu_store_begin(tu_store *s, tu_error **error);
 /* Commits when rc is TU_OK, rolls back otherwise. Returns rc, or why the commit failed. */
 tu_rc tu_store_finish(tu_store *s, tu_rc rc, tu_error **error);

@@ -46,7 +46,7 @@ static void add_base64(tu_buf *out, const uint8_t *bytes, size_t n) {
     tu_buf_add(out, (tu_str){(const char *)text, (size_t)length});
 }
 
-/* Exactly n bytes. */
+/* Exactly n bytes, in their canonical form. */
 static bool read_base64(tu_str text, uint8_t *out, size_t n) {
     unsigned char room[3 * 64];
     size_t padding = 0;
@@ -56,8 +56,11 @@ static bool read_base64(tu_str text, uint8_t *out, size_t n) {
         text.n / 4 * 3 - padding != n ||
         EVP_DecodeBlock(room, (const unsigned char *)text.p, (int)text.n) < 0)
         return false;
+    /* one way to write it only: bits that aren't used would be a place to change something */
+    unsigned char again[4 * sizeof room / 3 + 1];
+    EVP_EncodeBlock(again, room, (int)n);
     memcpy(out, room, n);
-    return true;
+    return memcmp(again, text.p, text.n) == 0;
 }
 
 /* --- keys ------------------------------------------------------------------------------------- */

@@ -12,15 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "base/str.h"
 #include "store/database.h"
 
-enum { BUSY_TIMEOUT_MS = 5000 };
+enum { BUSY_TIMEOUT_MS = 5000, CHECKED_BYTES = 64 * TU_MIB };
 
 /* --- results ---------------------------------------------------------------------------------- */
 
@@ -173,10 +175,39 @@ static tu_rc query_integer(tu_store *s, const char *sql, int64_t *ret, tu_error 
     return rc;
 }
 
+static tu_rc check_with(tu_store *s, const char *sql, tu_error **error) {
+    char check[256];
+    tu_rc rc = query(s, sql, check, sizeof check, error);
+    if (rc == TU_OK && strcmp(check, "ok") != 0)
+        rc = tu_error_set(
+            error, TU_EINTEGRITY,
+            "%s/trueup.db is damaged (%s): restore it from a backup, or move it away to begin anew",
+            s->dir, check);
+    return rc;
+}
+
+/* All pages of a file that is read in a moment. Of a larger one the tables that stay small; what is
+ * open, pending or firing is read at every start anyway, and the rest may take no time. */
+static tu_rc check_pages(tu_store *s, int64_t version, tu_error **error) {
+    static const char *const small[] = {
+        "PRAGMA quick_check('installation')", "PRAGMA quick_check('inventory')",
+        "PRAGMA quick_check('tally')",        "PRAGMA quick_check('told')",
+        "PRAGMA quick_check('silence')",      "PRAGMA quick_check('audit_mark')"};
+    int64_t pages, page_bytes;
+    tu_rc rc = query_integer(s, "PRAGMA page_count", &pages, error);
+    if (rc == TU_OK)
+        rc = query_integer(s, "PRAGMA page_size", &page_bytes, error);
+    if (rc == TU_OK && pages * page_bytes <= CHECKED_BYTES)
+        return check_with(s, "PRAGMA quick_check(1)", error);
+    size_t n = version < 2 ? 2 : sizeof small / sizeof *small;
+    for (size_t i = 0; i < n && rc == TU_OK; i++)
+        rc = check_with(s, small[i], error);
+    return rc;
+}
+
 /* Is it an empty file or one of ours, whole, and of a version that we know? Only reads. */
 static tu_rc examine(tu_store *s, int64_t *ret_version, tu_error **error) {
     int64_t application, tables;
-    char check[256];
     tu_rc rc = query_integer(s, "PRAGMA application_id", &application, error);
     if (rc == TU_OK)
         rc = query_integer(s, "PRAGMA user_version", ret_version, error);
@@ -195,13 +226,7 @@ static tu_rc examine(tu_store *s, int64_t *ret_version, tu_error **error) {
                             "knows %zu): upgrade trueup, or use "
                             "another state directory",
                             s->dir, (long long)*ret_version, tu_store_schema_version);
-    rc = query(s, "PRAGMA quick_check(1)", check, sizeof check, error);
-    if (rc == TU_OK && strcmp(check, "ok") != 0)
-        rc = tu_error_set(
-            error, TU_EINTEGRITY,
-            "%s/trueup.db is damaged (%s): restore it from a backup, or move it away to begin anew",
-            s->dir, check);
-    return rc;
+    return check_pages(s, *ret_version, error);
 }
 
 static tu_rc use_write_ahead_log(tu_store *s, tu_error **error) {
@@ -296,6 +321,35 @@ static tu_rc open_database(tu_store *s, tu_error **error) {
     return rc == TU_OK ? read_install_id(s, error) : rc;
 }
 
+/* A lock that isn't one, and a shared memory that isn't shared, damage a database in silence. */
+const char *tu_store_unfit_file_system(int64_t type) {
+    switch (type) {
+    case 0x6969:
+        return "NFS";
+    case 0x517b:
+    case 0xff534d42:
+    case 0xfe534d42:
+        return "SMB";
+    case 0x5346414f:
+        return "AFS";
+    default:
+        return NULL;
+    }
+}
+
+static tu_rc check_file_system(const tu_store *s, tu_error **error) {
+    struct statfs fs;
+    const char *unfit =
+        statfs(s->dir, &fs) == 0 ? tu_store_unfit_file_system((uint32_t)fs.f_type) : NULL;
+    if (!unfit)
+        return TU_OK;
+    return tu_error_set(
+        error, TU_EUNSUPPORTED,
+        "%s is on %s, where a database can't be kept safely: name a state directory "
+        "on a local disk with --state",
+        s->dir, unfit);
+}
+
 static tu_rc take_lock(tu_store *s, tu_error **error) {
     _cleanup_(tu_freep) char *path = tu_path_join(s->dir, "lock");
     tu_rc rc = tu_file_lock(path, &s->lock_fd, error);
@@ -309,6 +363,8 @@ tu_rc tu_store_open(const char *dir, tu_store **ret, tu_error **error) {
     s->lock_fd = -1;
     s->dir = tu_xstrdup(dir);
     tu_rc rc = tu_mkdirs(dir, 0700, error);
+    if (rc == TU_OK)
+        rc = check_file_system(s, error);
     if (rc == TU_OK)
         rc = take_lock(s, error);
     if (rc == TU_OK)

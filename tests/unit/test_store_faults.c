@@ -28,6 +28,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "store/database.h"
 #include "store/store.h"
 
 static char folder[] = "/tmp/trueup-faults-XXXXXX";
@@ -322,6 +323,163 @@ static void a_read_only_disk_is_refused(void **state) {
     expect_or_skip(child, "a read-only disk");
 }
 
+/* --- any step of any operation ---------------------------------------------------------------- */
+
+/* Everything that alerts write, in one transaction: an incident with its alert, a message that
+ * supersedes another, and the outcome of an attempt. */
+static tu_rc write_alerts(tu_store *s, int64_t number, tu_error **error) {
+    char id[32];
+    snprintf(id, sizeof id, "i%lld", (long long)number);
+    const tu_str name = tu_str_c(id);
+    const tu_alert_row alert = {
+        .fingerprint = name, .firing = true, .labels = TU_S("{}"), .body = TU_S("{}")};
+    const tu_incident_row incident = {.id = name, .open = true, .state = TU_S("{}")};
+    const tu_member_row member = {.incident = name, .fingerprint = name, .state = TU_S("firing")};
+    const tu_told_row told = {.incident = name, .receiver = TU_S("chat"), .firing = true};
+    const tu_silence_row silence = {.id = name, .matchers = TU_S("[]")};
+    tu_drift d = {.rule = TU_S("shop"), .object.name = name, .updated_ms = number};
+    tu_delivery two[] = {
+        {.incident = name, .receiver = TU_S("chat"), .kind = TU_S("update"), .message = name},
+        {.incident = name, .receiver = TU_S("chat"), .kind = TU_S("resolved"), .message = name}};
+    tu_store_change c = {.wall_ms = number,
+                         .drift = &d,
+                         .alerts = &alert,
+                         .alert_count = 1,
+                         .incidents = &incident,
+                         .incident_count = 1,
+                         .members = &member,
+                         .member_count = 1,
+                         .told = &told,
+                         .told_count = 1,
+                         .silences = &silence,
+                         .silence_count = 1,
+                         .deliveries = two,
+                         .delivery_count = 2};
+    tu_rc rc = tu_store_commit(s, &c, error);
+    const tu_attempt a = {.delivery_id = two[1].id,
+                          .wall_ms = number,
+                          .reference = TU_S("r"),
+                          .state = TU_DELIVERY_DELIVERED};
+    return rc == TU_OK ? tu_store_attempted_many(s, &a, 1, error) : rc;
+}
+
+/* made, made, superseded; and delivered, once it is */
+enum { RECORDS_OF_COMMIT = 3 };
+
+static tu_rc count_incident(void *arg, const tu_incident_row *row) {
+    (void)row;
+    ++*(int64_t *)arg;
+    return TU_OK;
+}
+
+/* Rows of alerts, deliveries and evidence fit together: as many incidents as drifts, two deliveries
+ * and three records for each, and a fourth for what has arrived. */
+static bool fits_together(tu_store *s, int64_t *ret_incidents) {
+    contents c = {0};
+    int64_t counts[3], incidents = 0;
+    char head[65];
+    if (tu_store_open_drifts(s, count_drift, &c, NULL) != TU_OK ||
+        tu_store_incidents(s, true, 1000000, count_incident, &incidents, NULL) != TU_OK ||
+        tu_store_delivery_counts(s, counts, NULL) != TU_OK ||
+        tu_store_audit_verify(s, &c.audits, head, NULL) != TU_OK)
+        return false;
+    *ret_incidents = incidents;
+    return c.drifts == incidents &&
+           counts[TU_DELIVERY_PENDING] + counts[TU_DELIVERY_DELIVERED] == incidents &&
+           c.audits == RECORDS_OF_COMMIT * incidents + counts[TU_DELIVERY_DELIVERED];
+}
+
+/* SQLite calls this every few of its machine's instructions. */
+typedef struct blow {
+    int64_t left;
+    bool deadly;
+} blow;
+enum { INSTRUCTIONS = 25 };
+
+static int strike(void *arg) {
+    blow *b = arg;
+    if (--b->left != 0)
+        return 0;
+    if (b->deadly)
+        _exit(0);
+    return 1;
+}
+
+static void a_step_that_fails_leaves_all_or_nothing(void **state) {
+    (void)state;
+    tu_store *s = NULL;
+    assert_int_equal(tu_store_open(folder, &s, NULL), TU_OK);
+    assert_int_equal(write_alerts(s, 0, NULL), TU_OK);
+    bool all = false;
+    for (int64_t at = 1; !all; at++) {
+        blow b = {.left = at};
+        sqlite3_progress_handler(s->db, INSTRUCTIONS, strike, &b);
+        tu_rc rc = write_alerts(s, at, NULL);
+        sqlite3_progress_handler(s->db, 0, NULL, NULL);
+        all = b.left > 0; /* it was over before the blow fell */
+        assert_int_equal(rc == TU_OK, all);
+        int64_t incidents;
+        if (!fits_together(s, &incidents))
+            fail_msg("after a failure at %lld", (long long)at);
+        assert_int_equal(write_alerts(s, 100000 + at, NULL), TU_OK); /* and it goes on */
+    }
+    tu_store_close(s);
+}
+
+static void a_death_at_any_step_leaves_all_or_nothing(void **state) {
+    (void)state;
+    bool all = false;
+    for (int64_t at = 1; !all; at += 3) {
+        pid_t child = fork();
+        if (child == 0) {
+            tu_store *s = NULL;
+            blow b = {.left = at, .deadly = true};
+            CHECK(tu_store_open(folder, &s, NULL) == TU_OK);
+            sqlite3_progress_handler(s->db, INSTRUCTIONS, strike, &b);
+            CHECK(write_alerts(s, at, NULL) == TU_OK);
+            _exit(2); /* lived */
+        }
+        int outcome = outcome_of(child);
+        assert_true(outcome == 0 || outcome == 2);
+        all = outcome == 2;
+        tu_store *s = NULL;
+        int64_t incidents;
+        assert_int_equal(tu_store_open(folder, &s, NULL), TU_OK);
+        if (!fits_together(s, &incidents))
+            fail_msg("after a death at %lld", (long long)at);
+        assert_int_equal(incidents > 0 && all, all);
+        tu_store_close(s);
+    }
+}
+
+static void a_locked_database_is_said_and_passes(void **state) {
+    (void)state;
+    tu_store *s = NULL;
+    assert_int_equal(tu_store_open(folder, &s, NULL), TU_OK);
+    sqlite3_busy_timeout(s->db, 1);
+    char *path = tu_path_join(folder, "trueup.db");
+    sqlite3 *other;
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    free(path);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    _cleanup_(tu_error_freep) tu_error *e = NULL;
+    assert_int_equal(write_alerts(s, 1, &e), TU_EUNAVAILABLE);
+    assert_non_null(strstr(tu_error_text(e), "another program has the database locked"));
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    int64_t incidents;
+    assert_int_equal(write_alerts(s, 1, NULL), TU_OK);
+    assert_true(fits_together(s, &incidents) && incidents == 1);
+    tu_store_close(s);
+}
+
+static void a_network_file_system_is_no_place_for_a_state(void **state) {
+    (void)state;
+    assert_string_equal(tu_store_unfit_file_system(0x6969), "NFS");
+    assert_string_equal(tu_store_unfit_file_system(0xff534d42), "SMB");
+    assert_null(tu_store_unfit_file_system(0xef53)); /* ext4 */
+}
+
 /* --- others ----------------------------------------------------------------------------------- */
 
 static void a_second_process_is_refused(void **state) {
@@ -371,6 +529,10 @@ int main(void) {
         TEST(a_full_disk_loses_nothing_and_passes),
         TEST(starting_on_a_full_disk_says_so_and_works_later),
         TEST(a_read_only_disk_is_refused),
+        TEST(a_step_that_fails_leaves_all_or_nothing),
+        TEST(a_death_at_any_step_leaves_all_or_nothing),
+        TEST(a_locked_database_is_said_and_passes),
+        TEST(a_network_file_system_is_no_place_for_a_state),
         TEST(a_second_process_is_refused),
         TEST(reading_by_another_program_disturbs_nobody),
     };
