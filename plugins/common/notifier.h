@@ -124,8 +124,9 @@ typedef struct notifier_answer {
  * notifier_answer_done() in any case; with a status it has the answer of a refusal, too.
  */
 typedef struct notifier_request {
-    const char *url, *bearer; /* bearer may be NULL */
-    const char *what;         /* "Slack": who should have answered, for messages */
+    const char *url, *bearer;        /* bearer may be NULL */
+    const char *username, *password; /* basic authentication; may be NULL */
+    const char *what;                /* "Slack": who should have answered, for messages */
     tu_str body;
     const char *method;         /* NULL: POST */
     const char *const *headers; /* NULL: the content type of JSON */

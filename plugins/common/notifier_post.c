@@ -189,6 +189,8 @@ tu_rc notifier_post(tu_http *http, const tu_host *host, tu_call *call, const not
                                .read_arg = &left,
                                .body_length = (int64_t)r->body.n,
                                .bearer = r->bearer,
+                               .username = r->username,
+                               .password = r->password,
                                .host = host,
                                .call = call};
     tu_http_exchange *x = NULL;
