@@ -165,6 +165,13 @@ static void later(world *w, int64_t ms) {
 
 /* --- messages --------------------------------------------------------------------------------- */
 
+static void assert_status(const world *w, const char *part) {
+    tu_buf b = TU_BUF_INIT(TU_MIB);
+    deliver_status(&b, &w->s);
+    assert_contains(tu_buf_c(&b), part);
+    tu_buf_done(&b);
+}
+
 static int64_t put(world *w, const char *receiver, const char *incident, const char *kind,
                    const char *severity, int64_t life_ms) {
     int64_t now = tu_clock_wall(&w->s.clock);
@@ -448,6 +455,7 @@ static void nothing_is_sent_before_retry_after_not_even_after_a_reload(void **st
     int64_t first = put(&w, "hook", "i1", "firing", "warning", 24 * HOUR);
     look(&w);
     int64_t second = put(&w, "hook", "i2", "firing", "critical", 24 * HOUR);
+    assert_status(&w, "\"state\":\"paused\"");
     later(&w, 300 * SECOND);
     world_stop(&w); /* a reload */
     world_start(&w);
@@ -514,6 +522,10 @@ static void a_receiver_that_is_down_is_probed_with_the_severest_of_the_oldest(vo
     receiver_state *r = tu_map_get(&w.s.notifiers, TU_S("hook"));
     assert_int_equal(r->policy.breaker, TU_BREAKER_OPEN);
     assert_int_equal(http_server_count(server), 5);
+    assert_contains(test_log_text(), "a receiver doesn't answer");
+    assert_status(&w, "\"state\":\"down\"");
+    assert_status(&w, "\"until\":\"2026-01-02T03:04:35Z\"");
+    assert_status(&w, "answered 500");
     later(&w, 29 * SECOND);
     assert_int_equal(http_server_count(server), 5);
     later(&w, 2 * SECOND); /* all are due by now, one goes */
@@ -524,6 +536,8 @@ static void a_receiver_that_is_down_is_probed_with_the_severest_of_the_oldest(vo
     assert_int_equal(http_server_count(server), 6);
     later(&w, 2 * SECOND);
     assert_int_equal(r->policy.breaker, TU_BREAKER_CLOSED);
+    assert_status(&w, "\"state\":\"ready\"");
+    assert_contains(test_log_text(), "a receiver answers again");
     assert_int_equal(http_server_count(server), 11);
     int64_t counts[3];
     tu_store_delivery_counts(w.s.store, counts, NULL);
