@@ -161,7 +161,9 @@ static bool has_others(const tu_incident *i, const tu_party *p) {
 
 static void leave(tu_dispatch *d, tu_party *p, tu_str route, tu_moment now, tu_effects *out) {
     tu_incident *i = p->incident;
-    tu_str note = tu_put_text(out, "moved to route %.*s", TU_P(route));
+    tu_str note = tu_str_eq(route, tu_term_text(d, i->route_name))
+                      ? TU_S("grouped anew")
+                      : tu_put_text(out, "moved to route %.*s", TU_P(route));
     if (!has_others(i, p)) {
         tu_incident_end(d, i, note, now, out);
         return;

@@ -58,8 +58,10 @@ static tu_rc parse_matchers(tu_silence *s, tu_str text, tu_error **error) {
     for (size_t k = 0; k < n; k++) {
         tu_matcher *m = &s->matchers.items[s->matchers.n++];
         rc = tu_matcher_parse(&s->arena, tu_value_string(tu_value_at(list, k)), m, NULL, error);
-        if (rc != TU_OK)
-            return tu_error_context(error, "matcher %zu of the silence", k + 1);
+        if (rc != TU_OK) {
+            tu_error_context(error, "matcher %zu of the silence", k + 1);
+            return rc; /* error may be NULL */
+        }
         says_something = says_something || !tu_matcher_match(m, (tu_str){0});
     }
     if (!says_something)
