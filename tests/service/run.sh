@@ -76,7 +76,17 @@ spec: {plugin: webhook, config: {url: \"http://127.0.0.1:$(cat port)/\"}}
 apiVersion: trueup.dev/v1
 kind: Routing
 metadata: {name: all}
-spec: {receiver: hook}" || notifier=''
+spec:
+  receiver: hook
+  groupBy: [\"...\"] # an incident for each drift, told at once
+  groupWait: 0s
+  groupInterval: 0s
+  routes: [{name: trueup, match: [about = trueup], receiver: log}]
+---
+apiVersion: trueup.dev/v1
+kind: Notifier
+metadata: {name: log}
+spec: {plugin: file, config: {path: $PWD/troubles}}" || notifier=''
     put "${CONFIG:-trueup.yaml}" <<END
 apiVersion: trueup.dev/v1
 kind: Source
@@ -144,7 +154,7 @@ an_edit_is_noticed_told_and_healed_once_the_rule_heals() {
         configure heal && await '[ "$(got resolved)" = 1 ]' && grep -q 'colour: blue' live/cart.yaml &&
         [ "$(told healed)" = 1 ] && [ "$(got update)" = 0 ] && [ "$(got firing)" = 1 ] &&
         grep -q '"resolvedBy":"trueup"' received && stop && python3 "$here/ask.py" paired . &&
-        [ "$(sql state/trueup.db 'SELECT action FROM audit ORDER BY n' | grep -v 'drift.updated\|delivery\.' | tr '\n' ' ')" = \
+        [ "$(sql state/trueup.db 'SELECT action FROM audit ORDER BY n' | grep -v 'drift.updated\|delivery\.\|incident\.' | tr '\n' ' ')" = \
             'drift.opened drift.resolved heal.applied ' ]
 }
 
