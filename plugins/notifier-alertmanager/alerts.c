@@ -201,13 +201,13 @@ char *alerts_make(const cJSON *message, const alerts_options *o, char reference[
     cJSON *list = cJSON_CreateArray();
     char *text;
     reference[0] = '\0';
+    bool is_test = notifier_event_is(message, "test");
+    alerts = is_test ? NULL : alerts;
     cJSON_ArrayForEach(alert, alerts) tell(list, o, message, alert, reference);
-    if (cJSON_GetArraySize(alerts) == 0) {
-        if (*notifier_string(message, "verdict"))
-            tell(list, o, message, message, reference);
-        else
-            tell_message(list, o, message);
-    }
+    if (is_test || (cJSON_GetArraySize(alerts) == 0 && !*notifier_string(message, "verdict")))
+        tell_message(list, o, message);
+    else if (cJSON_GetArraySize(alerts) == 0) /* a message that is its only alert */
+        tell(list, o, message, message, reference);
     text = list ? cJSON_PrintUnformatted(list) : NULL;
     cJSON_Delete(list);
     return text;

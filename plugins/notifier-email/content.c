@@ -44,14 +44,10 @@ static bool is_alert_of_an_incident(const cJSON *message) {
 }
 
 static void add_subject(const settings *s, const content *c, tu_out *out) {
-    const cJSON *message = c->messages[0];
+    const cJSON *message = c->message;
     tu_out o;
     tu_out_init(&o, 64 * 1024);
-    if (c->count > 1) {
-        char text[64];
-        snprintf(text, sizeof text, "[trueup] digest: %zu messages", c->count);
-        tu_out_add_c(&o, text);
-    } else if (s->words.title || !is_alert_of_an_incident(message)) {
+    if (s->words.title || !is_alert_of_an_incident(message)) {
         notifier_title(&s->words, message, tu_escape_header, &o);
     } else {
         stable_subject(message, &o);
@@ -79,7 +75,7 @@ static void atom(const char *text, char *out, size_t room) {
 /* For filters: the route, as a list of this installation's domain (RFC 2919). */
 static void add_list_id(const settings *s, const content *c, tu_out *out) {
     char route[40], value[ID_ROOM];
-    atom(c->count == 1 ? notifier_string(c->messages[0], "route") : "", route, sizeof route);
+    atom(notifier_string(c->message, "route"), route, sizeof route);
     snprintf(value, sizeof value, "<%s%strueup.%s>", route, *route ? "." : "", s->domain);
     mime_add_plain(out, "List-Id", value);
 }
@@ -89,9 +85,9 @@ static void add_marks(const content *c, tu_out *out) {
     static const char *const marks[][2] = {{"X-Trueup-Event", "event"},
                                            {"X-Trueup-Status", "status"},
                                            {"X-Trueup-Severity", "severity"}};
-    for (size_t i = 0; c->count == 1 && i < sizeof marks / sizeof *marks; i++) {
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         char value[40];
-        atom(notifier_string(c->messages[0], marks[i][1]), value, sizeof value);
+        atom(notifier_string(c->message, marks[i][1]), value, sizeof value);
         if (*value)
             mime_add_plain(out, marks[i][0], value);
     }
@@ -108,9 +104,9 @@ static bool is_id(const char *text) {
 }
 
 static void add_thread(const settings *s, const content *c, tu_out *out) {
-    const char *incident = notifier_string(c->messages[0], "incident");
+    const char *incident = notifier_string(c->message, "incident");
     char root[ID_ROOM], references[2 * ID_ROOM];
-    if (c->count > 1 || !is_alert_of_an_incident(c->messages[0]))
+    if (!is_alert_of_an_incident(c->message))
         return;
     mime_id("incident", incident, s->domain, root, sizeof root);
     bool answers = is_id(c->before);
@@ -121,7 +117,7 @@ static void add_thread(const settings *s, const content *c, tu_out *out) {
 }
 
 static void add_headers(const settings *s, const content *c, const char *id, tu_out *out) {
-    mime_add_date(out, time_of(c->messages[c->count - 1]));
+    mime_add_date(out, time_of(c->message));
     mime_add_addresses(out, "From", &s->from, 1);
     mime_add_addresses(out, "To", s->to, s->to_count);
     if (s->cc_count)
@@ -139,15 +135,10 @@ static void add_headers(const settings *s, const content *c, const char *id, tu_
 /* --- parts ------------------------------------------------------------------------------------ */
 
 static void add_text(const settings *s, const content *c, tu_out *o) {
-    for (size_t i = 0; i < c->count; i++) {
-        const cJSON *message = c->messages[i];
-        if (i)
-            tu_out_add_c(o, "\n----------------------------------------\n\n");
-        if (!notifier_text(&s->words, message, tu_escape_none, o))
-            tu_wording_text(s->words.language, message, c->brief ? 1 : ALERTS, o);
-        if (o->n && o->text && o->text[o->n - 1] != '\n')
-            tu_out_add_c(o, "\n");
-    }
+    if (!notifier_text(&s->words, c->message, tu_escape_none, o))
+        tu_wording_text(s->words.language, c->message, c->brief ? 1 : ALERTS, o);
+    if (o->n && o->text && o->text[o->n - 1] != '\n')
+        tu_out_add_c(o, "\n");
 }
 
 /* A text that hit its limit is cut, and says so: half a mail is better than none. */
@@ -177,8 +168,7 @@ static void add_parts(const settings *s, const content *c, tu_out *out, const tu
     snprintf(boundary, sizeof boundary, "=_%.45s", root + 1);
     *strchr(boundary, '@') = '\0';
     tu_out_init(&html, PART_LIMIT);
-    for (size_t i = 0; i < c->count; i++)
-        html_add(s, c->messages[i], &html);
+    html_add(s, c->message, &html);
     tu_out_add_c(out, "Content-Type: multipart/alternative;\r\n boundary=\"");
     tu_out_add_c(out, boundary);
     tu_out_add_c(out, "\"\r\n\r\n--");

@@ -1,7 +1,7 @@
 /*
- * notifier-email/content.h: from messages to one mail's bytes.
+ * notifier-email/content.h: from a message to a mail's bytes.
  *
- * The same messages and key give the same bytes, but for the mark of a possible duplicate: mail servers and mail programs
+ * The same message and key give the same bytes, but for the mark of a possible duplicate: mail servers and mail programs
  * know a mail that comes twice by its Message-ID.
  *
  * Threads: every mail of an incident answers to one root id, which is made of the incident's and belongs to no mail, and to
@@ -16,8 +16,7 @@
 #define ID_ROOM 400u                         /* of a Message-ID; domains have at most 255 */
 
 typedef struct content {
-    cJSON **messages; /* more than one: a digest */
-    size_t count;
+    const cJSON *message;
     const char *key;
     const char *before; /* Message-ID of the incident's mail before this, "" when there is none */
     bool uncertain, brief;

@@ -206,8 +206,7 @@ static tu_rc deliver(tu_instance *i, tu_call *call, tu_str message, tu_str key, 
         rc = call_fail(i->host, call, TU_EINVALID, "message", "the message is no JSON object");
     else
         rc = send_mail(i, call,
-                       &(content){.messages = &json,
-                                  .count = 1,
+                       &(content){.message = json,
                                   .key = id,
                                   .before = known.reference,
                                   .uncertain = known.uncertain,

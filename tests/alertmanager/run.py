@@ -239,9 +239,11 @@ def a_storm_hostile_names_a_test_and_a_heartbeat_are_taken():
             check("app_kubernetes_io_name" in a["labels"] and "_1st" in a["labels"] and "__reserved" not in a["labels"], a["labels"])
         check(u.send(messages.message(alerts=[messages.alert(f"c-{n}", number=n) for n in range(1000)], shown=1000), "k2")["rc"] == "ok", "storm")
         check(len(peer.alerts()) == len(names) + 1000, len(peer.alerts()))
-        check(u.send(messages.test_message(), "k3")["rc"] == "ok" and u.send(messages.heartbeat(), "k4")["rc"] == "ok", "test, heartbeat")
+        test = messages.message("test")  # has an alert, as `trueup alert test` makes one
+        check(u.send(test, "k3")["rc"] == "ok" and u.send(messages.heartbeat(), "k4")["rc"] == "ok", "test, heartbeat")
         own = {a["labels"]["alertname"]: a for a in peer.alerts()}
         check({"TrueupTest", "TrueupHeartbeat"} <= set(own), own.keys())
+        check(seconds_from_now(own["TrueupTest"]["endsAt"]) <= 900, "a test goes on")
         check(600 < seconds_from_now(own["TrueupHeartbeat"]["endsAt"]) <= 900, "a heartbeat that stops must be noticed")
     peer.stop()
 
