@@ -3,6 +3,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
 
 import contract
 import messages
@@ -408,6 +410,118 @@ def pagerduty_incidents_open_and_close():
     with Use("pagerduty", {"routingKeyFrom": {"env": "PD"}}, PD="short") as u:
         check(u.ask({"probe": True})["rc"] == "invalid", "a short key")
     clean(server)
+
+
+# --- a whole service ----------------------------------------------------------------------------------------------------
+
+CONFIG = """
+{apiVersion: trueup.dev/v1, kind: Source, metadata: {name: src}, spec: {plugin: directory, config: {path: WORK/src}}}
+---
+{apiVersion: trueup.dev/v1, kind: Target, metadata: {name: prod}, spec: {plugin: directory, config: {path: WORK/live}}}
+---
+{apiVersion: trueup.dev/v1, kind: Rule, metadata: {name: shop}, spec: {from: src, to: prod, mode: audit}}
+---
+{apiVersion: trueup.dev/v1, kind: Notifier, metadata: {name: bot}, spec: {plugin: slack, config: {tokenFrom: {env: SLACK}, channel: "#alerts", apiUrl: "API"}}}
+---
+{apiVersion: trueup.dev/v1, kind: Notifier, metadata: {name: hook}, spec: {plugin: slack, config: {urlFrom: {env: HOOK}, language: ko}}}
+---
+{apiVersion: trueup.dev/v1, kind: Notifier, metadata: {name: teams}, spec: {plugin: teams, config: {urlFrom: {env: TEAMS}}}}
+---
+{apiVersion: trueup.dev/v1, kind: Notifier, metadata: {name: pager}, spec: {plugin: pagerduty, config: {routingKeyFrom: {env: PD}, url: "PAGER"}}}
+---
+apiVersion: trueup.dev/v1
+kind: Routing
+metadata: {name: all}
+spec:
+  receiver: bot
+  groupWait: 100ms
+  groupInterval: 100ms
+  routes:
+  - {name: hook, match: ["about = drift"], receiver: hook, continue: true}
+  - {name: teams, match: ["about = drift"], receiver: teams, continue: true}
+  - {name: pager, match: ["about = drift"], receiver: pager, continue: true}
+  - {name: bot, match: ["about = drift"], receiver: bot}
+"""
+
+
+def wait_for(what, condition):
+    for _ in range(400):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise Failed(f"waited in vain: {what}")
+
+
+def write(path, text):
+    with open(path + ".new", "w", encoding="utf-8") as f:
+        f.write(text)
+    os.replace(path + ".new", path)
+
+
+def has_looked(work):
+    r = subprocess.run([f"{BUILD}/trueup", "status", "--state", "state", "-o", "json"], cwd=work, capture_output=True, text=True)
+    try:
+        rule = json.loads(r.stdout)["rules"][0]
+        return rule["summary"]["pending"] == 0 and rule.get("revision")
+    except (ValueError, KeyError, IndexError):
+        return False
+
+
+def titles_of(server):
+    return [r["body"]["attachments"][0]["content"]["body"][0]["text"] for r in server.requests]
+
+
+@case
+def a_service_tells_every_channel_and_ends_what_it_began_after_a_crash():
+    if not os.path.exists(f"{BUILD}/trueup"):
+        return
+    slack, teams_server, pager = Slack(), Teams(), PagerDuty()
+    with tempfile.TemporaryDirectory() as work:
+        environment = dict(os.environ, SLACK=SLACK_TOKEN, HOOK=slack.url + SLACK_HOOK, TEAMS=teams_server.url + TEAMS_PATH, PD=PAGERDUTY_KEY)
+        write(f"{work}/trueup.yaml", CONFIG.replace("WORK", work).replace("API", slack.url + "/api").replace("PAGER", pager.url + "/v2/enqueue"))
+        thing = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web, namespace: shop}\ndata: {colour: COLOUR}\n"
+        for folder in ("src", "live"):
+            os.mkdir(f"{work}/{folder}")
+            write(f"{work}/{folder}/web.yaml", thing.replace("COLOUR", "blue"))
+        for receiver in ("bot", "hook", "teams", "pager"):
+            tried = subprocess.run([f"{BUILD}/trueup", "alert", "test", receiver, "-c", "trueup.yaml"], cwd=work, env=environment, capture_output=True, text=True)
+            check(tried.returncode == 0 and "delivered" in tried.stdout and not tried.stderr, f"alert test {receiver}: {tried}")
+        check(not pager.open and [a for a, _ in pager.log] == ["trigger", "resolve"], pager.log)
+        log = open(f"{work}/log", "w+", encoding="utf-8")
+
+        def run():
+            return subprocess.Popen([f"{BUILD}/trueup", "run", "-c", "trueup.yaml", "--state", "state", "-o", "json"], cwd=work, env=environment, stdout=log, stderr=log)
+        service = run()
+        try:
+            wait_for("the first look", lambda: has_looked(work))
+            write(f"{work}/live/web.yaml", thing.replace("COLOUR", "red"))
+            wait_for("everybody is told", lambda: len(slack.messages) == 2 and len(teams_server.requests) == 2 and len(pager.open) == 1
+                     and sum(r["path"] == SLACK_HOOK for r in slack.requests) == 2)
+            service.kill()
+            service.wait()
+            service = run()
+            write(f"{work}/live/web.yaml", thing.replace("COLOUR", "green"))
+            wait_for("the update of the same message", lambda: any(r["path"].endswith("update") and "green" in r["body"]["text"] for r in slack.requests))
+            write(f"{work}/live/web.yaml", thing.replace("COLOUR", "blue"))
+            wait_for("all is green", lambda: any(m.get("attachments", [{}])[0].get("color") == "#2eb67d" for m in slack.messages.values() if m.get("attachments"))
+                     and not pager.open and "resolved" in titles_of(teams_server)[-1] and "해결" in [r["body"]["text"] for r in slack.requests if r["path"] == SLACK_HOOK][-1])
+            service.terminate()
+            check(service.wait(30) == 0, "the service didn't end well")
+        except Failed as e:
+            log.seek(0)
+            raise Failed(f"{e}\n{[(r['path'][5:20], r['body']['text']) for r in slack.requests]}\n{log.read()[-3000:]}") from e
+        finally:
+            service.kill()
+            service.wait()
+            log.close()
+        for folder, _, names in os.walk(work):
+            for name in names:
+                with open(os.path.join(folder, name), "rb") as f:
+                    held = f.read()
+                for canary in CANARIES:
+                    check(canary.encode() not in held, f"a secret is in {name}")
+    for server in (slack, teams_server, pager):
+        clean(server)
 
 
 # --- golden files -------------------------------------------------------------------------------------------------------
