@@ -126,6 +126,12 @@ tu_rc tu_dispatch_restore_alert(void *arg, const tu_alert_row *row) {
     return TU_OK;
 }
 
+void tu_dispatch_recall(tu_dispatch *d, tu_str fingerprint, uint64_t content) {
+    tu_entry_alert *e = tu_alert_find(d, fingerprint);
+    if (e)
+        e->content = content;
+}
+
 static tu_told *told_of(tu_dispatch *d, tu_incident *i, tu_str receiver) {
     tu_term t = tu_term_take(d, receiver);
     tu_told *told = tu_incident_invite(d, i, t);

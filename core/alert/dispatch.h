@@ -55,6 +55,10 @@ tu_rc tu_dispatch_restore_member(void *arg, const tu_member_row *row);
 tu_rc tu_dispatch_restore_told(void *arg, const tu_told_row *row);
 tu_rc tu_dispatch_restore_silence(void *arg, const tu_silence_row *row);
 
+/* What a restored alert said last (tu_alert.content), which its row doesn't hold: without it the first
+ * change after a restart would be none. */
+void tu_dispatch_recall(tu_dispatch *d, tu_str fingerprint, uint64_t content);
+
 /* The configuration in force (borrowed until the next call or the end). Alerts whose routes are others
  * now move: the old incident's receivers are told that it ended there, the new one's that it fires. */
 tu_rc tu_dispatch_configure(tu_dispatch *d, const tu_config *c, tu_moment now, tu_effects *out,

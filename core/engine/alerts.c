@@ -92,6 +92,11 @@ static void fill_source(tu_alert_about *about, const rule_state *r) {
 }
 
 /* The row of the alert and the alert itself; false without memory. */
+/* What a message would say of a drift: another one is worth an update. */
+static uint64_t content_of(const tu_drift *d) {
+    return d->finding.n ? tu_hash64(d->finding) : d->finding_hash;
+}
+
 static bool describe(record *r, const tu_alert_about *about, const tu_value *finding,
                      tu_alert *ret) {
     const tu_drift *d = &r->drift;
@@ -121,7 +126,7 @@ static bool describe(record *r, const tu_alert_about *about, const tu_value *fin
                       .started_ms = d->opened_ms,
                       .ended_ms = r->alert.ended_ms,
                       .ended_by = d->resolved_by,
-                      .content = d->finding.n ? tu_hash64(d->finding) : d->finding_hash};
+                      .content = content_of(d)};
     if (!r->has_alert)
         tu_log(TU_LOG_ERROR, "memory is exhausted: nobody is told of a drift", "drift",
                r->key ? r->key : "", NULL);
@@ -164,7 +169,7 @@ void alerts_orphan(record *r) {
         tu_dispatch_alert(r->s->alerts->dispatch, &alert, alerts_now(r->s), &r->effects);
 }
 
-bool alerts_has(const service *s, const tu_drift *row) {
+bool alerts_recall(const service *s, const tu_drift *row) {
     tu_arena a;
     tu_arena_init(&a, 0);
     tu_value *finding = NULL;
@@ -173,7 +178,10 @@ bool alerts_has(const service *s, const tu_drift *row) {
         tu_json_parse(&a, row->finding, TU_JSON_NO_LINES, NULL, &finding, NULL, NULL);
     tu_alert_fingerprint(row, finding, tu_store_install_id(s->store), fingerprint);
     tu_arena_done(&a);
-    return tu_map_has(&s->alerts->known, tu_str_c(fingerprint));
+    bool known = tu_map_has(&s->alerts->known, tu_str_c(fingerprint));
+    if (known)
+        tu_dispatch_recall(s->alerts->dispatch, tu_str_c(fingerprint), content_of(row));
+    return known;
 }
 
 /* --- deliveries ------------------------------------------------------------------------------- */

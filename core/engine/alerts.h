@@ -32,8 +32,8 @@ void alerts_submit(record *r);
 void alerts_drift(record *r, const open_drift *d, const char *by);
 /* The same of a row of the store, whose rule is gone. r->drift says how it ended. */
 void alerts_orphan(record *r);
-/* Is that drift's alert known? One of version 1 isn't. */
-bool alerts_has(const service *s, const tu_drift *row);
+/* Is that drift's alert known? One of version 1 isn't. The dispatcher hears what it said last. */
+bool alerts_recall(const service *s, const tu_drift *row);
 
 /* --- deliver.c tells ---------------------------------------------------------------------------- */
 

@@ -411,7 +411,7 @@ static tu_rc restore_one(void *arg, const tu_drift *row) {
     d->told = row->state == TU_DRIFT_OPEN;
     d->from_git = !d->told;
     d->recorded = true;
-    d->alerted = d->told && alerts_has(s, row);
+    d->alerted = d->told && alerts_recall(s, row);
     free(d->revision);
     d->revision = row->source_revision.n ? tu_xstrdup(row->source_revision.p) : NULL;
     tu_arena_done(&a);
