@@ -110,7 +110,8 @@ static bool end_tag(reader *r) {
 /* A text in double quotes, \" \\ and \n undone. */
 static const char *read_quoted(reader *r) {
     size_t begin = r->at++, n = 0;
-    char *text = take(r, r->n - begin < TEMPLATE_BYTES ? strcspn(r->text + r->at, "\n") + 1 : 1);
+    const char *line = memchr(r->text + begin, '\n', r->n - begin);
+    char *text = take(r, line ? (size_t)(line - r->text) - begin : r->n - begin);
     while (text && r->at < r->n && r->text[r->at] != '"' && r->text[r->at] != '\n') {
         char c = r->text[r->at++];
         if (c == '\\' && r->at < r->n && r->text[r->at] != '\n') {
@@ -376,6 +377,13 @@ static bool read_value(reader *r, expression *v, const shape **ret) {
 
 static node *read_nodes(reader *r);
 
+static bool is_number(const char *text, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!memchr("-.0123456789", text[i], 12))
+            return false;
+    return true;
+}
+
 static bool read_comparison(reader *r, node *n) {
     skip_blanks(r);
     n->compare = skip(r, "==") ? COMPARE_EQUAL : skip(r, "!=") ? COMPARE_UNEQUAL : COMPARE_NOT;
@@ -385,7 +393,7 @@ static bool read_comparison(reader *r, node *n) {
     size_t digits = name_length(r);
     if (r->at < r->n && r->text[r->at] == '"') {
         n->other = read_quoted(r);
-    } else if (digits && strspn(r->text + r->at, "-.0123456789") >= digits) {
+    } else if (digits && is_number(r->text + r->at, digits)) {
         n->other = keep(r, r->text + r->at, digits);
         r->at += digits;
     } else {
