@@ -56,7 +56,7 @@ static double chance(void) {
 static void send_work(tu_job *job) {
     send_job *j = (send_job *)job;
     service *s = j->receiver->s;
-    const tu_call_options call = {.cancel = s->cancel, .timeout_ms = SEND_TIMEOUT_MS};
+    const tu_call_options call = {.cancel = s->send_cancel, .timeout_ms = SEND_TIMEOUT_MS};
     const tu_sending sending = {.attempt = j->delivery.attempts + 1,
                                 .uncertain = j->delivery.uncertain,
                                 .brief = j->delivery.brief,
@@ -163,6 +163,13 @@ static bool find_sender(receiver_state *r, size_t *ret) {
             return true;
         }
     return false;
+}
+
+bool receiver_is_sending(const receiver_state *r) {
+    bool busy = false;
+    for (size_t i = 0; i < r->sender_count; i++)
+        busy |= r->busy[i];
+    return busy;
 }
 
 static void send_one(receiver_state *r, send_job *j, size_t sender) {

@@ -29,6 +29,7 @@ enum {
     SURVEY_MS = 5000, /* how often the whole backlog is looked at, while there is one */
     READ_AGAIN_MS = 5000,
     JUMP_MS = 2000,
+    LAST_MOMENT_MS = 1000,            /* for attempts under way at a reload or the end */
     LONGEST_WAIT_MS = 60 * 60 * 1000, /* what a receiver can ask for */
     GIVEN_UP_AT_ONCE = 256
 };
@@ -403,14 +404,33 @@ void deliver_give_up(service *s, send_job *j, tu_rc rc, const char *text) {
 
 void deliver_start(service *s) {
     service_timer(s, &s->deliver_timer, s);
+    s->send_cancel = tu_cancel_new();
     for (size_t i = 0; i < s->config->notifier_count; i++)
         receiver_open(s, &s->config->notifiers[i]);
     deliver_kick(s);
 }
 
+static bool is_sending(const service *s) {
+    for (size_t i = 0; i < s->notifiers.n; i++)
+        if (receiver_is_sending(s->notifiers.entries[i].value))
+            return true;
+    return false;
+}
+
+/* An attempt that is cut off may have arrived and is made again; one that ends is known. So those that
+ * are under way get a moment. */
 void deliver_stop(service *s) {
+    int64_t end_ms = tu_clock_monotonic() + LAST_MOMENT_MS;
+    tu_inbox_drain(s->inbox);
+    while (is_sending(s) && tu_clock_monotonic() < end_ms) {
+        tu_cancel_wait(s->send_cancel, 2);
+        tu_inbox_drain(s->inbox);
+    }
+    tu_cancel_fire(s->send_cancel);
     for (size_t i = 0; i < s->notifiers.n; i++)
         receiver_close(s->notifiers.entries[i].value);
+    tu_inbox_drain(s->inbox);
+    tu_cancel_free(s->send_cancel);
     if (s->ended)
         submit_turn(s, true);
 }

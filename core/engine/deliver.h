@@ -57,6 +57,7 @@ void send_free(send_job *j);
 void receiver_open(service *s, const tu_use *use);
 void receiver_close(receiver_state *r); /* waits for its senders */
 void receiver_free(void *r);
+bool receiver_is_sending(const receiver_state *r);
 /* How many more it can take now. */
 size_t receiver_wants(receiver_state *r);
 /* Sends what is ready as far as it may. */
