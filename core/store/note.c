@@ -296,7 +296,7 @@ static bool read_text(const tu_note_key *k, tu_str text, tu_note *ret) {
 
 tu_rc tu_note_read(const tu_note_key *k, tu_str *rest, tu_note *ret, bool *ret_none,
                    tu_error **error) {
-    tu_str line, text;
+    tu_str line = {0}, text;
     while (rest->n && rest->p[0] == '\n')
         next_line(rest, &line);
     *ret_none = rest->n == 0;
