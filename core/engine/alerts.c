@@ -19,12 +19,14 @@
 #include "base/mem.h"
 #include "value/json.h"
 
-#define LOOK_MS 50 /* has everything been looked at? */
+#define BROKEN_CALLS 5 /* one after the other: the plugin keeps failing */
+#define LOOK_MS 50     /* has everything been looked at? */
 
 struct alerts {
     tu_dispatch *dispatch;
     uv_timer_t timer, ready_timer, heartbeat;
-    tu_map known; /* fingerprints of alerts that were restored */
+    tu_map known;    /* fingerprints of alerts that were restored */
+    tu_map diverted; /* "incident\nreceiver": its fallback is told instead */
     size_t *looked;
     record *first; /* what configuring decided, until everything was read */
 };
@@ -56,8 +58,56 @@ static void schedule(service *s) {
                        next > now.boot_ms ? (uint64_t)(next - now.boot_ms) : 0, 0);
 }
 
+/* --- what X can't be told of itself --------------------------------------------------------------- */
+
+static tu_str fallback_of(const service *s, tu_str receiver) {
+    const tu_use *use = tu_config_notifier(s->config, receiver);
+    tu_str name = use && use->fallback.n ? use->fallback : s->config->routing.fallback;
+    return tu_str_eq(name, receiver) ? (tu_str){0} : name;
+}
+
+static bool shows_its_own_death(const service *s, const tu_delivery *d) {
+    const tu_snapshot *snapshot = d->snapshot;
+    for (size_t i = 0; snapshot && i < snapshot->shown_count; i++)
+        if (snapshot->fires[i] && trouble_is_dead_receiver(s, snapshot->shown[i], d->receiver))
+            return true;
+    return false;
+}
+
+static void key_of(tu_buf *b, tu_str incident, tu_str receiver) {
+    tu_buf_add(b, incident);
+    tu_buf_add_byte(b, '\n');
+    tu_buf_add(b, receiver);
+}
+
+/* An incident that begins with the news that X can't be delivered to goes to X's fallback, all of it:
+ * X would hear of itself a day later, or never. */
+static void divert(record *r) {
+    struct alerts *a = r->s->alerts;
+    for (size_t i = 0; i < r->effects.delivery_count; i++) {
+        tu_delivery *d = &r->effects.deliveries[i];
+        _cleanup_(tu_buf_done) tu_buf key = TU_BUF_INIT(4 * TU_KIB);
+        key_of(&key, d->incident, d->receiver);
+        tu_str fallback = fallback_of(r->s, d->receiver), before = d->receiver;
+        if (!fallback.n)
+            continue;
+        if (!tu_map_has(&a->diverted, tu_buf_str(&key))) {
+            if (!tu_str_is(d->kind, "firing") || !shows_its_own_death(r->s, d))
+                continue;
+            tu_map_put(&a->diverted, tu_buf_str(&key), a);
+        }
+        d->receiver = fallback;
+        for (size_t k = 0; k < r->effects.told_count; k++) {
+            tu_told_row *t = &r->effects.told[k];
+            if (tu_str_eq(t->incident, d->incident) && tu_str_eq(t->receiver, before))
+                t->receiver = fallback;
+        }
+    }
+}
+
 void alerts_submit(record *r) {
     service *s = r->s;
+    divert(r);
     if (record_is_empty(r) && !r->done)
         record_free(r);
     else
@@ -186,12 +236,6 @@ bool alerts_recall(const service *s, const tu_drift *row) {
 
 /* --- deliveries ------------------------------------------------------------------------------- */
 
-static tu_str fallback_of(const service *s, tu_str receiver) {
-    const tu_use *use = tu_config_notifier(s->config, receiver);
-    tu_str name = use && use->fallback.n ? use->fallback : s->config->routing.fallback;
-    return tu_str_eq(name, receiver) ? (tu_str){0} : name;
-}
-
 void alerts_dead(service *s, const tu_delivery *d, const char *why) {
     if (d->incident.n) {
         record *r = record_new(s);
@@ -210,6 +254,26 @@ void alerts_dead(service *s, const tu_delivery *d, const char *why) {
                    .text = tu_buf_str(&text),
                    .hint = TU_S("see `trueup alert dead`; once the receiver works again, `trueup "
                                 "alert resend` sends what was lost")},
+               0, 0);
+}
+
+void alerts_answered(service *s, tu_str receiver, tu_str plugin, unsigned broken, const char *why) {
+    if (broken == 0) {
+        trouble_ends(s, "plugin-crashing", receiver, "other");
+        return;
+    }
+    if (broken < BROKEN_CALLS)
+        return;
+    _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(4 * TU_KIB);
+    tu_buf_addf(&text, "plugin %.*s failed by itself %u times: %s", TU_P(plugin), BROKEN_CALLS,
+                why);
+    trouble_is(s,
+               &(tu_alert_trouble){.problem = TU_S("plugin-crashing"),
+                                   .name = receiver,
+                                   .receiver = receiver,
+                                   .severity = TU_SEVERITY_CRITICAL,
+                                   .text = tu_buf_str(&text),
+                                   .hint = TU_S("see the service's log; try `trueup alert test`")},
                0, 0);
 }
 
@@ -365,6 +429,7 @@ void alerts_free(service *s) {
     troubles_free(s);
     tu_dispatch_free(a->dispatch);
     tu_map_done(&a->known, NULL);
+    tu_map_done(&a->diverted, NULL);
     free(a->looked);
     free(a);
 }

@@ -40,6 +40,8 @@ bool alerts_recall(const service *s, const tu_drift *row);
 /* It can't be delivered, ever. To be called before the outcome is submitted to the store: the
  * fallback's part is written first. */
 void alerts_dead(service *s, const tu_delivery *d, const char *why);
+/* An attempt ended. broken: how many in a row, this one too, failed in the plugin itself (TU_EINTERNAL). */
+void alerts_answered(service *s, tu_str receiver, tu_str plugin, unsigned broken, const char *why);
 /* The receiver took something. */
 void alerts_delivered(service *s, const tu_delivery *d);
 
@@ -67,6 +69,8 @@ void troubles_read(service *s); /* the words of restored ones, from the store */
 void troubles_review(service *s);
 void troubles_close(service *s);
 void troubles_free(service *s);
+/* Is that alert the one that tells that nothing can be delivered to the receiver? */
+bool trouble_is_dead_receiver(const service *s, tu_str fingerprint, tu_str receiver);
 /* How many there are now, with a word on each; for the heartbeat. */
 size_t troubles_list(const service *s, void (*each)(void *arg, const tu_alert_trouble *t),
                      void *arg);

@@ -28,6 +28,7 @@ typedef struct receiver_state {
     int64_t next_ms;              /* wall: when the store has something due; -1: nothing */
     int64_t pending, oldest_ms;   /* as of the last survey */
     int64_t error_since_ms;       /* wall */
+    unsigned broken;              /* attempts in a row that failed in the plugin itself */
     char *error;                  /* of the last attempt; NULL: it arrived */
 } receiver_state;
 

@@ -279,6 +279,19 @@ void trouble_heal_ends(rule_state *r, const char *problem, const char *key, cons
     trouble_ends(r->s, problem, tu_buf_str(&name), by);
 }
 
+bool trouble_is_dead_receiver(const service *s, tu_str fingerprint, tu_str receiver) {
+    for (size_t i = 0; i < s->troubles->open.n; i++) {
+        const trouble *x = s->troubles->open.entries[i].value;
+        char its[33];
+        if (!tu_str_is(x->t.problem, "delivery-dead") || !tu_str_eq(x->t.receiver, receiver))
+            continue;
+        tu_alert_trouble_fingerprint(&x->t, tu_store_install_id(s->store), its);
+        if (tu_str_is(fingerprint, its))
+            return true;
+    }
+    return false;
+}
+
 size_t troubles_list(const service *s, void (*each)(void *arg, const tu_alert_trouble *t),
                      void *arg) {
     size_t n = 0;

@@ -388,6 +388,8 @@ def what_one_receiver_refuses_reaches_the_fallback_and_is_dead(w):
     w.until(lambda: [m for m in w.receiver.messages("pager")
                      if any(a["labels"].get("problem") == "delivery-dead" for a in m["alerts"])],
             "the fallback hears of the receiver")
+    check(not any("delivery-dead" in body for r, _, _, body, _ in w.receiver.requests() if r == "hook"),
+          "the receiver was told of itself")
     check(w.ask(command="dead")["deliveries"], "no dead letter is listed")
     settled = len([1 for r, _, _, _, _ in w.receiver.requests() if r == "hook"])
     w.receiver.answer = lambda r, m: 200

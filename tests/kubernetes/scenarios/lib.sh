@@ -109,7 +109,7 @@ spec: {plugin: webhook, config: {url: "http://127.0.0.1:$(cat "$work/receiver.po
 apiVersion: trueup.dev/v1
 kind: Routing
 metadata: {name: all}
-spec: {receiver: hook}
+spec: {receiver: hook, groupBy: ["..."], groupWait: 0s, groupInterval: 0s} # an incident for each drift, told at once
 ---
 apiVersion: trueup.dev/v1
 kind: Rule

@@ -5,7 +5,7 @@ import sys
 
 def matches(line, want):
     m = json.loads(line)
-    o = m["object"] or {}
+    o = m.get("object") or {}
     changes = o.get("changes", [])
     seen = {
         "status": [m["status"]],
