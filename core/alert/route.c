@@ -2,13 +2,14 @@
  * alert/route.c: which routes an alert takes, made for many alerts (route.h says what comes out).
  *
  *   labels -> the values of those labels that some condition names (one merge of two sorted lists)
- *          -> the number of each value that some "=" names (one hash lookup each)
+ *          -> the number of each value that some condition names as a word (one hash lookup each)
  *          -> down the tree: of each route's children only those that can match
  *
- * Children are found by one label: that which most of them have an "=" on. They stand in a list for each of its
- * values, in their order; the others stand in a list of their own, and both lists are merged while they are walked. So
- * 200 teams cost as much as two. Then "=" and "!=" compare numbers, and the answer of a regular
- * expression is remembered for the label set, as siblings often share one.
+ * Words are what "=" and expressions like "a|b" name (tu_matcher_words). Children are found by one label: that of
+ * which most of them ask for words. They stand in a list for each word, in their order; the others stand in a
+ * list of their own, and both lists are merged while they are walked. So 200 teams cost as much as two. Then
+ * words compare numbers, and the answer of any other expression is remembered for the label set, as siblings
+ * often share one.
  *
  * Everything lives in one arena and is immutable after tu_router_new(). tests/unit/test_route.c compares it with a
  * plain walk of the tree for random trees.
@@ -20,7 +21,7 @@
 #include "base/mem.h"
 #include <stdlib.h>
 
-#define NO_VALUE UINT32_MAX /* a value that no "=" names */
+#define NO_VALUE UINT32_MAX /* a value that is nobody's word */
 #define REMEMBERED 512u     /* expressions whose answers are kept during one walk */
 #define LABELS_ON_STACK 64u
 
@@ -29,7 +30,7 @@ typedef struct value {
     uint64_t hash;
 } value;
 
-/* The values of one label that equalities name: open addressing. */
+/* The words that are asked of one label: open addressing. */
 typedef struct label {
     tu_str name;
     value *slots;   /* text.p NULL: free */
@@ -40,7 +41,10 @@ typedef struct label {
 typedef struct condition {
     const tu_matcher *matcher;
     uint32_t label;
-    uint32_t number; /* of the value, for = and !=; of the expression for the others */
+    bool negated;            /* of words: none of them */
+    const uint32_t *numbers; /* of words; NULL: it is another expression */
+    uint32_t n;
+    uint32_t number; /* of that */
 } condition;
 
 typedef struct node node;
@@ -90,10 +94,6 @@ static uint32_t find_label(const tu_router *r, tu_str name) {
     return UINT32_MAX; /* not in a router whose labels were collected */
 }
 
-static bool is_equality(const tu_matcher *m) {
-    return m->operator== TU_MATCH_EQUAL || m->operator== TU_MATCH_NOT_EQUAL;
-}
-
 /* The number of a value; with `add`, a free slot is taken for it. */
 static uint32_t number_of(const label *l, tu_str text, uint64_t hash, bool add) {
     for (uint32_t at = (uint32_t)hash & l->mask;; at = (at + 1) & l->mask) {
@@ -109,12 +109,14 @@ static uint32_t number_of(const label *l, tu_str text, uint64_t hash, bool add) 
 }
 
 static bool collect_labels(tu_router *r, const tu_routing *routing) {
-    tu_map seen = {0}; /* name -> how many conditions */
+    tu_map seen = {0}; /* name -> how many words, at least 1 */
     for (size_t i = 0; i < routing->route_count; i++) {
         const tu_matchers *m = &routing->all[i]->match;
         for (size_t k = 0; k < m->n; k++) {
             uintptr_t n = (uintptr_t)tu_map_get(&seen, m->items[k].label);
-            tu_map_put(&seen, m->items[k].label, (void *)(n + 1));
+            size_t words = 1;
+            tu_matcher_words(&m->items[k], &words);
+            tu_map_put(&seen, m->items[k].label, (void *)(n + words + 1));
         }
     }
     uint32_t first = 0;
@@ -158,25 +160,37 @@ static uint32_t number_expression(builder *b, const tu_matcher *m, uint32_t labe
     return (uint32_t)(number - 1);
 }
 
+static bool build_condition(builder *b, const tu_matcher *m, condition *c) {
+    size_t n;
+    const tu_str *words = tu_matcher_words(m, &n);
+    *c = (condition){.matcher = m, .label = find_label(b->router, m->label)};
+    if (!words) {
+        c->number = number_expression(b, m, c->label);
+        return true;
+    }
+    uint32_t *numbers = tu_arena_alloc(&b->router->arena, n * sizeof *numbers);
+    for (size_t i = 0; numbers && i < n; i++)
+        numbers[i] = number_of(&b->router->labels[c->label], words[i], tu_hash64(words[i]), true);
+    c->numbers = numbers;
+    c->n = (uint32_t)n;
+    c->negated = m->operator== TU_MATCH_NOT_EQUAL || m->operator== TU_MATCH_NOT_REGEX;
+    return numbers;
+}
+
 static bool build_conditions(builder *b, node *n) {
-    tu_router *r = b->router;
     const tu_matchers *m = &n->route->match;
-    n->conditions = tu_arena_alloc(&r->arena, m->n * sizeof *n->conditions);
+    n->conditions = tu_arena_alloc(&b->router->arena, m->n * sizeof *n->conditions);
     for (size_t i = 0; n->conditions && i < m->n; i++) {
-        const tu_matcher *one = &m->items[i];
-        condition *c = &n->conditions[n->condition_count++];
-        *c = (condition){.matcher = one, .label = find_label(r, one->label)};
-        c->number = is_equality(one)
-                        ? number_of(&r->labels[c->label], one->value, tu_hash64(one->value), true)
-                        : number_expression(b, one, c->label);
+        if (!build_condition(b, &m->items[i], &n->conditions[n->condition_count++]))
+            return false;
     }
     return n->conditions;
 }
 
-static const condition *equality_on(const node *n, uint32_t label_number) {
+static const condition *words_on(const node *n, uint32_t label_number) {
     for (uint32_t i = 0; i < n->condition_count; i++) {
         const condition *c = &n->conditions[i];
-        if (c->label == label_number && c->matcher->operator== TU_MATCH_EQUAL)
+        if (c->label == label_number && c->numbers && !c->negated)
             return c;
     }
     return NULL;
@@ -188,7 +202,7 @@ static bool choose_label(const tu_router *r, node *n) {
     for (uint32_t l = 0; l < r->label_count && n->child_count > 2; l++) {
         uint32_t count = 0;
         for (uint32_t i = 0; i < n->child_count; i++)
-            count += equality_on(&n->children[i], l) != NULL;
+            count += words_on(&n->children[i], l) != NULL;
         if (count > most) {
             most = count;
             n->by = l;
@@ -219,19 +233,31 @@ static list *list_of(const node *n, uint32_t number) {
     return &n->lists[at];
 }
 
+/* A word may stand in an expression twice. */
+static bool add_child(tu_arena *a, list *l, uint32_t child, uint32_t number) {
+    l->number = number;
+    return (l->n > 0 && l->items[l->n - 1] == child) || add_to_list(a, l, child);
+}
+
 static bool build_index(tu_router *r, node *n) {
+    size_t words = 0;
     n->is_indexed = choose_label(r, n);
     if (!n->is_indexed)
         return true;
-    for (n->mask = 3; n->mask < 2 * n->child_count;)
+    for (uint32_t i = 0; i < n->child_count; i++) {
+        const condition *c = words_on(&n->children[i], n->by);
+        words += c ? c->n : 0;
+    }
+    for (n->mask = 3; n->mask < 2 * words;)
         n->mask = 2 * n->mask + 1;
     n->lists = tu_arena_zalloc(&r->arena, (n->mask + 1) * sizeof *n->lists);
     for (uint32_t i = 0; n->lists && i < n->child_count; i++) {
-        const condition *c = equality_on(&n->children[i], n->by);
-        list *l = c ? list_of(n, c->number) : &n->others;
-        if (!add_to_list(&r->arena, l, i))
+        const condition *c = words_on(&n->children[i], n->by);
+        bool added = c || add_child(&r->arena, &n->others, i, 0);
+        for (uint32_t k = 0; c && k < c->n && added; k++)
+            added = add_child(&r->arena, list_of(n, c->numbers[k]), i, c->numbers[k]);
+        if (!added)
             return false;
-        l->number = c ? c->number : 0;
     }
     return n->lists;
 }
@@ -288,10 +314,12 @@ typedef struct walk {
 
 static bool condition_holds(walk *w, const condition *c) {
     const seen *v = &w->values[c->label];
-    if (c->matcher->operator== TU_MATCH_EQUAL)
-        return v->number == c->number;
-    if (c->matcher->operator== TU_MATCH_NOT_EQUAL)
-        return v->number != c->number;
+    if (c->numbers) {
+        uint32_t i = 0;
+        while (i < c->n && c->numbers[i] != v->number)
+            i++;
+        return (i < c->n) != c->negated;
+    }
     if (c->number >= REMEMBERED)
         return tu_matcher_match(c->matcher, v->text);
     uint8_t *answer = &w->answers[c->number];

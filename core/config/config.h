@@ -187,6 +187,9 @@ typedef struct tu_matchers { /* all must match; none: everything does */
 } tu_matchers;
 /* Parses one; *ret borrows the arena. column (may be NULL): where in text it is wrong, from 0. */
 tu_rc tu_matcher_parse(tu_arena *a, tu_str text, tu_matcher *ret, size_t *column, tu_error **error);
+/* The values that =, or a regular expression that is a list of words (a|b), means; for != and !~ those that it
+ * doesn't. NULL: it isn't that simple. */
+const tu_str *tu_matcher_words(const tu_matcher *m, size_t *ret_n);
 /* A condition that this value meets alone, as it is parsed. */
 void tu_matcher_write(tu_buf *out, tu_str label, tu_str value);
 bool tu_matcher_match(const tu_matcher *m,

@@ -27,7 +27,8 @@ tu_strs tu_read_words(tu_reader *r, const tu_value *list, tu_word_check *check) 
         const tu_value *item = tu_value_at(list, i);
         if (!tu_value_is(item, TU_STRING))
             continue;
-        check(r, item);
+        if (check)
+            check(r, item);
         words.items[words.n++] = item->string;
     }
     return words;

@@ -154,7 +154,7 @@ static tu_rc compile(tu_arena *a, tu_str text, struct tu_regex *r, size_t *ret_a
 
 /* Memory for one match: small things from the stack, the rest from the heap. */
 typedef struct scratch {
-    _Alignas(16) char room[1024];
+    _Alignas(16) char room[24u * TU_KIB]; /* PCRE2 begins with 20 KiB for its backtracking */
     size_t used;
 } scratch;
 
@@ -174,7 +174,8 @@ static void scratch_give(void *p, void *arg) {
 }
 
 static bool run(const struct tu_regex *r, tu_str value) {
-    scratch s = {.used = 0};
+    scratch s;
+    s.used = 0; /* the room stays as it is */
     pcre2_general_context *memory = pcre2_general_context_create(scratch_take, scratch_give, &s);
     pcre2_match_data *data = memory ? pcre2_match_data_create(1, memory) : NULL;
     int rc = data ? pcre2_match(r->code, (PCRE2_SPTR)(value.p ? value.p : ""), value.n, 0, 0, data,
@@ -219,6 +220,15 @@ bool tu_matcher_match(const tu_matcher *m, tu_str value) {
         return !regex_matches(m->regex, value);
     }
     return false;
+}
+
+const tu_str *tu_matcher_words(const tu_matcher *m, size_t *ret_n) {
+    if (!m->regex) {
+        *ret_n = 1;
+        return &m->value;
+    }
+    *ret_n = m->regex->n;
+    return m->regex->form == FORM_WORDS ? m->regex->words : NULL;
 }
 
 tu_str tu_labels_get(const tu_labels *labels, tu_str key) {

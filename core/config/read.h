@@ -68,8 +68,8 @@ void tu_read_check_name(tu_reader *r, const tu_value *name);
 void tu_read_make_name(tu_str s, char *out, size_t room);
 /* Says what is wrong with one item, or nothing. */
 typedef void tu_word_check(tu_reader *r, const tu_value *item);
-tu_strs tu_read_words(tu_reader *r, const tu_value *list, tu_word_check *check);
 /* check may be NULL. */
+tu_strs tu_read_words(tu_reader *r, const tu_value *list, tu_word_check *check);
 tu_label_match *tu_read_labels(tu_reader *r, const tu_value *map, tu_word_check *check,
                                size_t *ret_n);
 tu_window *tu_read_windows(tu_reader *r, const tu_value *list, size_t *ret_n);

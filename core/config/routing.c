@@ -20,27 +20,33 @@
 
 /* --- conditions ------------------------------------------------------------------------------- */
 
+static bool read_matcher(tu_reader *r, const tu_value *item, tu_matcher *m) {
+    tu_error *why = NULL;
+    size_t column = 0;
+    if (!tu_value_is(item, TU_STRING))
+        return false;
+    tu_rc rc = tu_matcher_parse(r->arena, item->string, m, &column, &why);
+    if (rc == TU_EINTERNAL) {
+        r->out_of_memory = true;
+    } else if (rc != TU_OK) {
+        tu_error **e =
+            tu_reader_error_at(r, tu_reader_place_in(r, item, column), "%s", tu_error_text(why));
+        if (why && why->hint)
+            tu_error_hint(e, "%s", why->hint);
+    }
+    tu_error_free(why);
+    return rc == TU_OK;
+}
+
+/* One with a mistake has no label, so that nobody takes its place for "everything". */
 static tu_matchers read_matchers(tu_reader *r, const tu_value *list) {
     tu_matchers m = {0};
-    size_t n = tu_value_is(list, TU_LIST) ? tu_value_count(list) : 0;
+    size_t n = tu_value_is(list, TU_LIST) ? tu_value_count(list) : list != NULL;
     m.items = n ? tu_reader_alloc(r, n * sizeof *m.items) : NULL;
     for (size_t i = 0; m.items && i < n; i++) {
-        const tu_value *item = tu_value_at(list, i);
-        tu_error *why = NULL;
-        size_t column = 0;
-        if (!tu_value_is(item, TU_STRING))
-            continue;
-        tu_rc rc = tu_matcher_parse(r->arena, item->string, &m.items[m.n], &column, &why);
-        m.n += rc == TU_OK;
-        if (rc == TU_EINTERNAL) {
-            r->out_of_memory = true;
-        } else if (rc != TU_OK) {
-            tu_error **e = tu_reader_error_at(r, tu_reader_place_in(r, item, column), "%s",
-                                              tu_error_text(why));
-            if (why && why->hint)
-                tu_error_hint(e, "%s", why->hint);
-        }
-        tu_error_free(why);
+        tu_matcher *one = &m.items[m.n++];
+        if (!read_matcher(r, tu_value_at(list, i), one))
+            *one = (tu_matcher){.operator= TU_MATCH_EQUAL };
     }
     return m;
 }
@@ -293,15 +299,9 @@ static void read_inhibitions(tu_reader *r, const tu_value *list) {
     }
 }
 
-static void check_object_label(tu_reader *r, const tu_value *item) {
-    if (item->string.n == 0)
-        tu_reader_error(r, item, "an empty pattern names no label");
-}
-
 /* An annotation of kubectl's holds the whole manifest, Secrets too. */
 static void check_annotation(tu_reader *r, const tu_value *item) {
     static const char last_applied[] = "kubectl.kubernetes.io/last-applied-configuration";
-    check_object_label(r, item);
     if (!tu_glob(item->string, tu_str_c(last_applied)))
         return;
     tu_error **e = tu_reader_error(r, item, "'%.*s' names %s too, which holds the whole manifest",
@@ -340,7 +340,7 @@ void tu_read_routing(tu_reader *r, tu_str name, const tu_value *spec, tu_place p
     tu_read_reference(r, "spec.fallback", "Notifier", tu_value_get(spec, "fallback"));
     routing->alerts_per_message = tu_value_integer(tu_value_get(spec, "alertsPerMessage"), 20);
     read_heartbeat(r, tu_value_get(spec, "heartbeat"));
-    routing->object_labels = read_globs(r, tu_value_get(labels, "object"), check_object_label);
+    routing->object_labels = read_globs(r, tu_value_get(labels, "object"), NULL);
     routing->object_annotations =
         read_globs(r, tu_value_get(labels, "annotations"), check_annotation);
     tu_read_times(r, tu_value_get(spec, "times"));

@@ -13,7 +13,7 @@
 
 /* Does every label set that meets `given` meet `asked`? */
 static bool implies(const tu_matcher *given, const tu_matcher *asked) {
-    if (!tu_str_eq(given->label, asked->label))
+    if (!tu_str_eq(given->label, asked->label) || given->label.n == 0) /* it has a mistake */
         return false;
     if (given->operator== TU_MATCH_EQUAL)
         return tu_matcher_match(asked, given->value);
@@ -251,7 +251,7 @@ static const char **known_names(tu_reader *r, size_t *ret_n) {
 
 static void warn_unknown(tu_reader *r, tu_place place, tu_str label) {
     size_t n = 0;
-    if (is_known(r->config, label))
+    if (label.n == 0 || is_known(r->config, label))
         return;
     const char **names = known_names(r, &n), *near = names ? tu_suggest(label, names, n) : NULL;
     if (near)

@@ -122,14 +122,12 @@ static void see_cron_day(const tu_schedule *s, int64_t day, question *q) {
     int64_t offset = tu_zone_offset(s->zone, midnight - DAY_SECONDS);
     bool changes = offset != tu_zone_offset(s->zone, midnight + 2 * DAY_SECONDS);
     int64_t begin = INT64_MIN, last = INT64_MIN;
-    for (int64_t hour = 0; hour < 24; hour++) {
-        for (int64_t minute = 0; minute < 60 && (s->cron.hours & (1u << hour)); minute++) {
-            if (!(s->cron.minutes & (UINT64_C(1) << minute)))
-                continue;
-            int64_t local = midnight + hour * 3600 + minute * 60;
+    for (uint32_t hours = s->cron.hours; hours; hours &= hours - 1) {
+        for (uint64_t minutes = s->cron.minutes; minutes; minutes &= minutes - 1) {
+            int64_t local = midnight + __builtin_ctz(hours) * 3600 + __builtin_ctzll(minutes) * 60;
             int64_t fires = (changes ? tu_zone_to_utc(s->zone, local) : local - offset) * 1000;
             bool touches = last != INT64_MIN && fires >= begin && fires <= last + s->duration_ms;
-            if (touches && fires <= q->at) {
+            if (touches) {
                 last = fires > last ? fires : last;
                 continue;
             }
@@ -151,12 +149,13 @@ static void see_day(const tu_schedule *s, int64_t day, question *q) {
     }
 }
 
-/* The latest end of the spans that cover the moment; the moment itself when none does. */
-static int64_t end_of(const tu_schedule *s, int64_t at) {
+/* The latest end of the spans that cover the moment, or with `any` that of the first that is found; the
+ * moment itself when none does. */
+static int64_t end_of(const tu_schedule *s, int64_t at, bool any) {
     question q = {.at = at, .end = at, .next = INT64_MAX};
     /* one day more on both sides: a change of clocks can move a time across midnight */
     int64_t first = local_day(s, at - s->duration_ms) - 1, last = local_day(s, at) + 1;
-    for (int64_t day = last; day >= first; day--)
+    for (int64_t day = last; day >= first && (!any || q.end == at); day--)
         see_day(s, day, &q);
     return q.end;
 }
@@ -173,10 +172,10 @@ static int64_t first_after(const tu_schedule *s, int64_t at) {
 }
 
 static int64_t next_change(const tu_schedule *s, int64_t at) {
-    int64_t end = end_of(s, at);
+    int64_t end = end_of(s, at, false);
     if (end == at)
         return first_after(s, at);
-    for (int64_t further; (further = end_of(s, end)) > end; end = further) {
+    for (int64_t further; (further = end_of(s, end, false)) > end; end = further) {
         if (further - at > HORIZON_MS)
             return INT64_MAX;
     }
@@ -197,7 +196,7 @@ bool tu_window_open(const tu_window *w, int64_t wall_ms) {
     _cleanup_(tu_arena_done) tu_arena scratch;
     tu_arena_init(&scratch, TU_MIB);
     const tu_schedule *s = schedule_of(w, &scratch);
-    return s && end_of(s, wall_ms) > wall_ms;
+    return s && end_of(s, wall_ms, true) > wall_ms;
 }
 
 int64_t tu_window_next(const tu_window *w, int64_t wall_ms) {

@@ -5,6 +5,7 @@
 #include "config/calendar.h"
 #include "config/config.h"
 #include "config/cron.h"
+#include "config/window.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -288,8 +289,101 @@ static void a_damaged_zone_file_is_refused_at_every_length(void **state) {
     }
 }
 
+/* --- when it changes next ------------------------------------------------------------------------ */
+
+static const struct {
+    const char *cron; /* NULL: weekly */
+    tu_weekly weekly;
+    int64_t duration_ms;
+    const char *zone;
+} changing[] = {
+    {"0 8 * * 1-5", {0}, 10 * 3600000, "Europe/Berlin"},
+    {"30 2 * * *", {0}, 45 * 60000, "Europe/Berlin"},
+    {"*/20 1-3 * * *", {0}, 10 * 60000, "America/New_York"},
+    {"*/20 * * * *", {0}, 20 * 60000, "America/New_York"},
+    {"0 0 * * SUN", {0}, 50 * 3600000, "America/Santiago"},
+    {"15 1 * 3,4,9,10,11 *", {0}, 2 * 3600000, "Australia/Lord_Howe"},
+    {NULL, {0x3e, 0x1ffe, 0, 0, 9 * 3600, 18 * 3600}, 0, "Asia/Seoul"},
+    {NULL, {0x7f, 0x1ffe, 0, 0, 22 * 3600, 6 * 3600}, 0, "Europe/Berlin"},
+    {NULL, {0x7f, 0x1ffe, 0, 0, 2 * 3600, 3 * 3600}, 0, "Europe/Berlin"},
+    {NULL, {0x41, 0x1ffe, 0, 0, 0, 24 * 3600}, 0, "America/Santiago"},
+    {NULL, {0x7f, 0x1ffe, 0, 1u << 1, 3600, 5400}, 0, "Australia/Lord_Howe"},
+};
+
+/* When clocks change somewhere, and when they don't. */
+static const struct {
+    const char *from, *to;
+} seasons[] = {
+    {"2026-03-04T00:00:00Z", "2026-03-12T00:00:00Z"},
+    {"2026-03-27T00:00:00Z", "2026-04-08T00:00:00Z"},
+    {"2026-06-27T00:00:00Z", "2026-07-03T00:00:00Z"},
+    {"2026-09-03T00:00:00Z", "2026-09-09T00:00:00Z"},
+    {"2026-10-01T00:00:00Z", "2026-10-06T00:00:00Z"},
+    {"2026-10-23T00:00:00Z", "2026-11-04T00:00:00Z"},
+};
+
+/* In steps of ten minutes: what `next` says is what happens, and nothing happens before it. */
+static void follow(const tu_window *w, size_t number, int64_t now, int64_t end) {
+    const int64_t step = 10 * 60000;
+    bool open = tu_window_open(w, now);
+    int64_t next = tu_window_next(w, now);
+    for (; now < end; now += step) {
+        bool opens = tu_window_open(w, now);
+        char time[32];
+        tu_time_format(now, time);
+        if (opens != open && (next > now || next <= now - step))
+            fail_msg("%zu: a change at %s was not foretold", number, time);
+        if (opens == open && next <= now)
+            fail_msg("%zu: no change at %s", number, time);
+        if (opens == open)
+            continue;
+        assert_true(tu_window_open(w, next) == opens);
+        assert_true(tu_window_open(w, next - 1) == open);
+        assert_int_equal(tu_window_next(w, next - 1), next);
+        open = opens;
+        next = tu_window_next(w, now);
+    }
+}
+
+static void the_next_change_is_the_next_change(void **state) {
+    (void)state;
+    if (!have_zones())
+        skip();
+    for (size_t i = 0; i < sizeof changing / sizeof *changing; i++) {
+        _cleanup_(tu_arena_done) tu_arena a;
+        tu_arena_init(&a, 0);
+        tu_window w = {.cron = tu_str_c(changing[i].cron),
+                       .time_zone = tu_str_c(changing[i].zone),
+                       .duration_ms = changing[i].duration_ms};
+        tu_rc rc = changing[i].cron ? tu_window_prepare(&a, &w, NULL)
+                                    : tu_window_prepare_weekly(&a, &w, &changing[i].weekly, NULL);
+        assert_int_equal(rc, TU_OK);
+        for (size_t k = 0; k < sizeof seasons / sizeof *seasons; k++)
+            follow(&w, i, at(seasons[k].from), at(seasons[k].to));
+    }
+}
+
+static void what_never_changes_is_told_soon(void **state) {
+    (void)state;
+    _cleanup_(tu_arena_done) tu_arena a;
+    tu_arena_init(&a, 0);
+    tu_window always = {.cron = TU_S("* * * * *"), .duration_ms = 60000};
+    tu_window never = {.cron = TU_S("0 0 30 2 *"), .duration_ms = 60000};
+    assert_int_equal(tu_window_prepare(&a, &always, NULL), TU_OK);
+    assert_int_equal(tu_window_prepare(&a, &never, NULL), TU_OK);
+    int64_t now = at("2026-07-01T12:00:30Z");
+    assert_true(tu_window_open(&always, now));
+    assert_int_equal(tu_window_next(&always, now), INT64_MAX);
+    assert_false(tu_window_open(&never, now));
+    assert_int_equal(tu_window_next(&never, now), INT64_MAX);
+    tu_window by_hand = {.cron = TU_S("0 13 * * *"), .duration_ms = 60000};
+    assert_int_equal(tu_window_next(&by_hand, now), at("2026-07-01T13:00:00Z"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_next_change_is_the_next_change),
+        cmocka_unit_test(what_never_changes_is_told_soon),
         cmocka_unit_test(a_window_is_open_when_it_should_be),
         cmocka_unit_test(a_wrong_window_is_refused_with_the_reason),
         cmocka_unit_test(without_tzdata_only_utc_is_known_and_the_package_is_named),
