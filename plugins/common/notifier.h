@@ -22,7 +22,7 @@
 
 #define NOTIFIER_SECRET(description)                                                               \
     "{\"type\":\"string\",\"x-trueup-secret\":true,\"description\":\"" description                 \
-    ": {env: NAME} or {file: PATH}\"}"
+    "\"}"
 
 #define NOTIFIER_HTTP_SCHEMA                                                                       \
     "\"timeout\":{\"type\":\"string\",\"x-trueup-format\":\"duration\",\"default\":\"15s\","       \

@@ -38,65 +38,25 @@ struct tu_instance {
     "\"" name "\":{\"type\":\"string\",\"enum\":[\"info\",\"warning\",\"error\",\"critical\"],"    \
     "\"default\":\"" otherwise "\",\"description\":\"What " name " is to PagerDuty\"}"
 
+/* clang-format off */
 static const char config_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"routingKeyFrom\"],"
     "\"x-trueup-rate\":{\"messages\":100,\"perMs\":60000},"
     "\"properties\":{"
-    "\"routingKeyFrom\":" NOTIFIER_SECRET(
-        "A reference to the integration key of a service (Events "
-        "API v2), 32 characters") ","
-                                  "\"url\":{\"type\":\"string\",\"x-trueup-format\":\"url\","
-                                  "\"default\":"
-                                  "\"https://events.pagerduty.com/v2/"
-                                  "enqueue\",\"description\":\"Where events are sent; in the "
-                                  "EU "
-                                  "https://events.eu.pagerduty.com/v2/enqueue\"},"
-                                  "\"severities\":{\"type\":\"object\","
-                                  "\"additionalProperties\":false,\"description\":"
-                                  "\"Severities that PagerDuty is "
-                                  "told\",\"properties\":{" SEVERITY("info", "info") "," SEVERITY(
-                                      "warning",
-                                      "warning") "," SEVERITY("critical",
-                                                              "critical") "}},"
-                                                                          "\"repeat\":{"
-                                                                          "\"type\":"
-                                                                          "\"boolean\","
-                                                                          "\"default\":false,"
-                                                                          "\"description\":"
-                                                                          "\"Triggers again at "
-                                                                          "each "
-                                                                          "repeat interval\"},"
-                                                                          "\"links\":{\"type\":"
-                                                                          "\"array\","
-                                                                          "\"maxItems\":10,"
-                                                                          "\"description\":"
-                                                                          "\"Links in the "
-                                                                          "incident\","
-                                                                          "\"items\":{\"type\":"
-                                                                          "\"object\","
-                                                                          "\"required\":["
-                                                                          "\"href\"],"
-                                                                          "\"additionalProperti"
-                                                                          "es\":false,"
-                                                                          "\"properties\":{"
-                                                                          "\"href\":{\"type\":"
-                                                                          "\"string\","
-                                                                          "\"minLength\":1,"
-                                                                          "\"description\":\"A "
-                                                                          "template of "
-                                                                          "an https URL, as "
-                                                                          "https://"
-                                                                          "runbooks.example."
-                                                                          "com/"
-                                                                          "{{rule}}\"},"
-                                                                          "\"text\":{\"type\":"
-                                                                          "\"string\","
-                                                                          "\"description\":"
-                                                                          "\"What is shown for "
-                                                                          "it\"}}}}"
-                                                                          "," NOTIFIER_LANGUAGE_SCHEMA
-                                                                          "," NOTIFIER_HTTP_SCHEMA
-                                                                          "}}";
+    "\"routingKeyFrom\":" NOTIFIER_SECRET("A reference to the integration key of a service (Events API v2), 32 characters") ","
+    "\"url\":{\"type\":\"string\",\"x-trueup-format\":\"url\",\"default\":\"https://events.pagerduty.com/v2/enqueue\","
+        "\"description\":\"Where events are sent; in the EU https://events.eu.pagerduty.com/v2/enqueue\"},"
+    "\"severities\":{\"type\":\"object\",\"additionalProperties\":false,\"description\":\"Severities that PagerDuty is told\","
+        "\"properties\":{"
+        SEVERITY("info", "info") "," SEVERITY("warning", "warning") "," SEVERITY("critical", "critical") "}},"
+    "\"repeat\":{\"type\":\"boolean\",\"default\":false,\"description\":\"Triggers again at each repeat interval\"},"
+    "\"links\":{\"type\":\"array\",\"maxItems\":10,\"description\":\"Links in the incident\",\"items\":{\"type\":\"object\","
+        "\"required\":[\"href\"],\"additionalProperties\":false,\"properties\":{"
+        "\"href\":{\"type\":\"string\",\"minLength\":1,\"description\":\"A template of an https URL, as "
+            "https://runbooks.example.com/{{rule}}\"},"
+        "\"text\":{\"type\":\"string\",\"description\":\"What is shown for it\"}}}},"
+    NOTIFIER_LANGUAGE_SCHEMA "," NOTIFIER_HTTP_SCHEMA "}}";
+/* clang-format on */
 
 /* --- life --------------------------------------------------------------------------------------- */
 

@@ -17,72 +17,29 @@
     "\"^(here|channel|everyone|[UWS][A-Z0-9]{5,30})$\",\"description\":\"here, channel, everyone," \
     " or the ID of a user or user group\"}"
 
+/* clang-format off */
 const char slack_config_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":false,"
     "\"x-trueup-rate\":{\"messages\":1,\"perMs\":1000},"
     "\"oneOf\":[{\"required\":[\"urlFrom\"]},{\"required\":[\"tokenFrom\",\"channel\"]}],"
     "\"properties\":{"
-    "\"urlFrom\":" NOTIFIER_SECRET(
-        "A reference to the URL of an incoming webhook. Each event is a "
-        "message of its own: a webhook can't update") ","
-                                                      "\"tokenFrom\":" NOTIFIER_SECRET(
-                                                          "A reference to a bot's token with the "
-                                                          "scope chat:write, "
-                                                          "instead of urlFrom: one message for "
-                                                          "each incident, updated, "
-                                                          "with a thread") ","
-                                                                           "\"channel\":{\"type\":"
-                                                                           "\"string\","
-                                                                           "\"minLength\":1,"
-                                                                           "\"description\":\"The "
-                                                                           "channel's ID (or "
-                                                                           "#name) "
-                                                                           "for the bot, which "
-                                                                           "must be a member of "
-                                                                           "it\"},"
-                                                                           "\"apiUrl\":{\"type\":"
-                                                                           "\"string\",\"x-trueup-"
-                                                                           "format\":\"url\","
-                                                                           "\"default\":"
-                                                                           "\"https://slack.com/"
-                                                                           "api\",\"description\":"
-                                                                           "\"Where the bot's API "
-                                                                           "is, as "
-                                                                           "https://slack-gov.com/"
-                                                                           "api\"},"
-                                                                           "\"threadReplies\":"
-                                                                           "{" EVENTS
-                                                                           ",\"description\":"
-                                                                           "\"Events that are told "
-                                                                           "in the thread of an "
-                                                                           "incident's message, "
-                                                                           "too, after it was "
-                                                                           "updated; without it "
-                                                                           "all of them\"},"
-                                                                           "\"broadcast\":{" EVENTS
-                                                                           ",\"description\":"
-                                                                           "\"Those whose reply is "
-                                                                           "shown in the channel "
-                                                                           "as "
-                                                                           "well; without it "
-                                                                           "escalation and "
-                                                                           "repeat\"},"
-                                                                           "\"mentions\":{\"type\":"
-                                                                           "\"object\","
-                                                                           "\"additionalProperties"
-                                                                           "\":false,"
-                                                                           "\"description\":\"Who "
-                                                                           "is "
-                                                                           "mentioned when an "
-                                                                           "incident of a severity "
-                                                                           "begins, repeats or is "
-                                                                           "escalated\","
-                                                                           "\"properties\":"
-                                                                           "{" MENTION("info") "," MENTION("warning") "," MENTION(
-                                                                               "critical") "}}"
-                                                                                           "," NOTIFIER_WORDS_SCHEMA
-                                                                                           "," NOTIFIER_HTTP_SCHEMA
-                                                                                           "}}";
+    "\"urlFrom\":" NOTIFIER_SECRET("A reference to the URL of an incoming webhook. Each event is a message of its own: a webhook "
+        "can't update") ","
+    "\"tokenFrom\":" NOTIFIER_SECRET("A reference to a bot's token with the scope chat:write, instead of urlFrom: one message for "
+        "each incident, updated, with a thread") ","
+    "\"channel\":{\"type\":\"string\",\"minLength\":1,\"description\":\"The channel's ID (or #name) for the bot, which must be a "
+        "member of it\"},"
+    "\"apiUrl\":{\"type\":\"string\",\"x-trueup-format\":\"url\",\"default\":\"https://slack.com/api\",\"description\":\"Where the "
+        "bot's API is, as https://slack-gov.com/api\"},"
+    "\"threadReplies\":{" EVENTS ",\"description\":\"Events that are told in the thread of an incident's message, too, after it "
+        "was updated; without it all of them\"},"
+    "\"broadcast\":{" EVENTS ",\"description\":\"Those whose reply is shown in the channel as well; without it escalation and "
+        "repeat\"},"
+    "\"mentions\":{\"type\":\"object\",\"additionalProperties\":false,\"description\":\"Who is mentioned when an incident of a "
+        "severity begins, repeats or is escalated\",\"properties\":{"
+        MENTION("info") "," MENTION("warning") "," MENTION("critical") "}},"
+    NOTIFIER_WORDS_SCHEMA "," NOTIFIER_HTTP_SCHEMA "}}";
+/* clang-format on */
 
 static const char *const severities[] = {"info", "warning", "critical"};
 

@@ -28,13 +28,14 @@ struct tu_instance {
     tu_http *http;
 };
 
+/* clang-format off */
 static const char config_schema[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"urlFrom\"],"
     "\"x-trueup-rate\":{\"messages\":2,\"perMs\":1000},"
     "\"properties\":{"
-    "\"urlFrom\":" NOTIFIER_SECRET("A reference to the URL of a workflow's webhook; its sig= is "
-                                   "the credential") "," NOTIFIER_WORDS_SCHEMA
-                                                     "," NOTIFIER_HTTP_SCHEMA "}}";
+    "\"urlFrom\":" NOTIFIER_SECRET("A reference to the URL of a workflow's webhook; its sig= is the credential") ","
+    NOTIFIER_WORDS_SCHEMA "," NOTIFIER_HTTP_SCHEMA "}}";
+/* clang-format on */
 
 /* --- life --------------------------------------------------------------------------------------- */
 

@@ -4,7 +4,8 @@
  *     notifiers_driver slack '{urlFrom: {env: HOOK}}' [SCRATCH FOLDER] <requests >results
  *
  * A request is a JSON object a line: {"message":FILE or text, "key", "attempt", "uncertain", "brief", "reference"};
- * {"probe":true} asks probe(). A result is {"rc","code","error","retryAfterMs","reference","log"}, log being all
+ * {"probe":true} asks probe(); {"rate":true} is answered with the
+ * rate of the plugin's schema as reference: "1/1000". A result is {"rc","code","error","retryAfterMs","reference","log"}, log being all
  * that was logged so far. A configuration that is refused is the only result, with "rc" of create.
  */
 #include "plugins.h"
@@ -34,6 +35,16 @@ static void print_result(tu_rc rc, const tu_error *error, tu_str reference) {
     tu_buf_add_byte(&b, '}');
     puts(tu_buf_c(&b));
     fflush(stdout);
+}
+
+static void tell_rate(const char *plugin) {
+    const tu_library *l = NULL;
+    int64_t messages = 0, per_ms = 0;
+    char text[64];
+    bool has = tu_library_open_builtin(TU_KIND_NOTIFIER, tu_str_c(plugin), &l, NULL) == TU_OK &&
+               tu_library_rate(l, &messages, &per_ms);
+    snprintf(text, sizeof text, has ? "%lld/%lld" : "none", (long long)messages, (long long)per_ms);
+    print_result(TU_OK, NULL, tu_str_c(text));
 }
 
 static void deliver(tu_plugin_use *u, const tu_value *request) {
@@ -95,10 +106,12 @@ int main(int argc, char **argv) {
         tu_error *error = NULL;
         tu_arena_init(&arena, 0);
         if (tu_json_parse(&arena, (tu_str){line, (size_t)n}, TU_JSON_NO_LINES, NULL, &request, NULL,
-                          &error) == TU_OK)
-            deliver(u, request);
-        else
+                          &error) != TU_OK)
             print_result(TU_EINVALID, error, TU_S(""));
+        else if (tu_value_boolean(tu_value_get(request, "rate"), false))
+            tell_rate(argv[1]);
+        else
+            deliver(u, request);
         tu_error_free(error);
         tu_arena_done(&arena);
     }

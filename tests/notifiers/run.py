@@ -273,6 +273,14 @@ def nothing_listens_and_secrets_are_missing():
 
 
 @case
+def each_channel_says_how_fast_it_may_be_told():
+    for name, rate in (("slack-bot", "1/1000"), ("slack-webhook", "1/1000"), ("teams", "2/1000"), ("pagerduty", "100/60000")):
+        Server, use = CHANNELS[name]
+        with use(Server()) as u:
+            check(u.ask({"rate": True})["reference"] == rate, name)
+
+
+@case
 def wrong_settings_are_found_at_load():
     url = {"env": "HOOK"}
     wrong = [
