@@ -21,8 +21,7 @@
 /* --- pieces of schemas: members of "properties", without commas around them ------------------- */
 
 #define NOTIFIER_SECRET(description)                                                               \
-    "{\"type\":\"string\",\"x-trueup-secret\":true,\"description\":\"" description                 \
-    "\"}"
+    "{\"type\":\"string\",\"x-trueup-secret\":true,\"description\":\"" description "\"}"
 
 #define NOTIFIER_HTTP_SCHEMA                                                                       \
     "\"timeout\":{\"type\":\"string\",\"x-trueup-format\":\"duration\",\"default\":\"15s\","       \
