@@ -20,8 +20,8 @@
  *   installation  the state directory's name (tu_store_install_id)
  *   severity      the worst
  *   summary       one line for people: of the only alert, or how many of what
- *   counts        {"firing","resolved","shown"}: alerts of the incident; "verdicts": how many of those that fire (or fired) have
- *                 which verdict, as in {"drifted":950,"missing":50}, absent where it isn't known
+ *   counts        {"firing","resolved","shown"}: alerts of the incident; "verdicts": how many of those that fire have
+ *                 which verdict, as in {"drifted":950,"missing":50}; absent where none has one
  *   startsAt, updatedAt, endsAt (resolved only): RFC 3339, UTC
  *   acknowledged  {"by","comment"}, or absent
  *   escalation    its step, from 1; absent otherwise
@@ -65,6 +65,7 @@ typedef struct tu_snapshot {
     tu_severity severity; /* the worst that fires, or fired */
     int64_t opened_ms, updated_ms, closed_ms;
     size_t firing_count, resolved_count;
+    size_t verdicts[TU_VERDICT_COUNT]; /* of the firing ones; none: it isn't known */
     tu_str *
         shown; /* fingerprints of alerts to name, the worst and newest first; at most alerts_per_message */
     bool *fires; /* beside shown */

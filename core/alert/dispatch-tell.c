@@ -231,6 +231,24 @@ static tu_labels copy_pairs(const tu_dispatch *d, const tu_pairs *p, tu_effects 
     return l;
 }
 
+/* The words of verdicts as terms, found once for many alerts. */
+typedef struct verdict_terms {
+    tu_term key, names[TU_VERDICT_COUNT];
+} verdict_terms;
+
+static verdict_terms find_verdicts(const tu_dispatch *d) {
+    verdict_terms v = {.key = tu_term_find(d, TU_S("verdict"))};
+    for (size_t i = 0; i < TU_VERDICT_COUNT; i++)
+        v.names[i] = tu_term_find(d, tu_str_c(tu_verdict_name((tu_verdict)i)));
+    return v;
+}
+
+static void count_verdict(const verdict_terms *v, const tu_party *p, tu_snapshot *s) {
+    tu_term name = v->key ? tu_pairs_get(&p->alert->labels, v->key) : 0;
+    for (size_t i = 0; name && i < TU_VERDICT_COUNT; i++)
+        s->verdicts[i] += v->names[i] == name;
+}
+
 /* Counts, and the alerts to show. */
 static void survey(tu_dispatch *d, tu_incident *i, const tu_telling *t, tu_snapshot *s,
                    tu_effects *out) {
@@ -241,14 +259,17 @@ static void survey(tu_dispatch *d, tu_incident *i, const tu_telling *t, tu_snaps
         room = i->party_count;
     _cleanup_(tu_freep) tu_party **best = tu_xmalloc((room + 1) * sizeof *best);
     tu_severity worst = TU_SEVERITY_INFO, worst_firing = TU_SEVERITY_INFO;
+    const verdict_terms verdicts = find_verdicts(d);
     s->resolved_count = i->resolved;
     for (size_t k = 0; k < i->party_count; k++) {
         tu_party *p = i->parties[k];
         bool named = is_named(p, t);
-        if (fires(p, t) && named)
+        if (fires(p, t) && named) {
             s->firing_count++;
-        else if (named || p->told_end)
+            count_verdict(&verdicts, p, s);
+        } else if (named || p->told_end) {
             s->resolved_count++;
+        }
         if (!named)
             continue;
         tu_severity severity = (tu_severity)p->alert->severity;

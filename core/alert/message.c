@@ -344,10 +344,23 @@ static void add_group(const message *m) {
         tu_alert_labels_json(m->out, &m->s->group);
 }
 
+/* ,"verdicts":{"drifted":950,"missing":50} */
+static void add_verdicts(const message *m) {
+    size_t n = 0;
+    for (size_t i = 0; i < TU_VERDICT_COUNT; i++)
+        if (m->s->verdicts[i])
+            tu_buf_addf(m->out, "%s\"%s\":%zu", n++ ? "," : ",\"verdicts\":{",
+                        tu_verdict_name((tu_verdict)i), m->s->verdicts[i]);
+    if (n)
+        tu_buf_add_byte(m->out, '}');
+}
+
 static void add_state(const message *m) {
     const tu_snapshot *s = m->s;
-    tu_buf_addf(m->out, ",\"counts\":{\"firing\":%zu,\"resolved\":%zu,\"shown\":%zu}",
+    tu_buf_addf(m->out, ",\"counts\":{\"firing\":%zu,\"resolved\":%zu,\"shown\":%zu",
                 s->firing_count, s->resolved_count, m->shown);
+    add_verdicts(m);
+    tu_buf_add_byte(m->out, '}');
     add_time(m, "startsAt", s->opened_ms);
     add_time(m, "updatedAt", s->updated_ms);
     if (!s->firing)

@@ -92,6 +92,7 @@ static void write_message(world *w, const tu_delivery *d) {
                          .step = s->escalation_step,
                          .severity = s->severity,
                          .shown_count = s->shown_count};
+    memcpy(m->verdicts, s->verdicts, sizeof m->verdicts);
     m->forwarded = w->forwarding;
     copy_text(m->incident, sizeof m->incident, d->incident);
     copy_text(m->receiver, sizeof m->receiver, d->receiver);

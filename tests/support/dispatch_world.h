@@ -17,7 +17,7 @@ typedef struct world_message {       /* one delivery */
     size_t number;
     char incident[33], receiver[64], event[16], note[160], acknowledged_by[64], route[64];
     bool firing, forwarded; /* forwarded: of an incident that is over, to the fallback */
-    size_t firing_count, resolved_count, step;
+    size_t firing_count, resolved_count, step, verdicts[TU_VERDICT_COUNT];
     tu_severity severity;
     char (*shown)[33];
     bool *fires;

@@ -409,6 +409,7 @@ static cJSON *message_of_many(size_t change_count, size_t change_size) {
                            .severity = TU_SEVERITY_CRITICAL,
                            .firing_count = 990,
                            .resolved_count = 10,
+                           .verdicts = {[TU_VERDICT_DRIFTED] = 940, [TU_VERDICT_MISSING] = 50},
                            .shown = shown,
                            .fires = fires,
                            .shown_count = MANY};
@@ -432,6 +433,10 @@ static void of_many_alerts_the_number_is_told_and_the_first_are_named(void **sta
                     *alerts = cJSON_GetObjectItem(m, "alerts");
         assert_int_equal(cJSON_GetObjectItem(counts, "firing")->valueint, 990);
         assert_int_equal(cJSON_GetObjectItem(counts, "resolved")->valueint, 10);
+        const cJSON *verdicts = cJSON_GetObjectItem(counts, "verdicts");
+        assert_int_equal(cJSON_GetArraySize(verdicts), 2);
+        assert_int_equal(cJSON_GetObjectItem(verdicts, "drifted")->valueint, 940);
+        assert_int_equal(cJSON_GetObjectItem(verdicts, "missing")->valueint, 50);
         assert_int_equal(cJSON_GetObjectItem(counts, "shown")->valueint,
                          cJSON_GetArraySize(alerts));
         if (cases[i].all)

@@ -195,6 +195,9 @@ static void say(tu_buf *b, const world_message *m) {
         tu_buf_addf(b, " %s%s", m->fires[k] ? "" : "-", m->shown[k]);
     if (m->firing_count + m->resolved_count != m->shown_count)
         tu_buf_addf(b, " %zu/%zu", m->firing_count, m->resolved_count);
+    for (size_t v = 0; v < TU_VERDICT_COUNT; v++)
+        if (m->verdicts[v])
+            tu_buf_addf(b, " %s:%zu", tu_verdict_name((tu_verdict)v), m->verdicts[v]);
     if (m->acknowledged_by[0])
         tu_buf_addf(b, " by %s", m->acknowledged_by);
     if (m->note[0])
