@@ -209,6 +209,13 @@ void tu_incident_defer(tu_dispatch *d, tu_incident *i, tu_moment now) {
     tu_incident_schedule(d, i);
 }
 
+void tu_incident_release(tu_dispatch *d, tu_incident *i, tu_moment now) {
+    i->held = false;
+    i->flush_ms = i->route ? later(now.boot_ms, may_tell_from(i, now)) : now.boot_ms;
+    tu_incident_touch(d, i);
+    tu_incident_schedule(d, i);
+}
+
 /* --- telling ------------------------------------------------------------------------------------------------- */
 
 /* What else is to say: that something flaps, or what was noted. */
@@ -373,8 +380,7 @@ static void escalate(tu_dispatch *d, tu_incident *i, tu_moment now, tu_effects *
     const tu_route *r = i->route;
     size_t step = i->escalated++ % r->escalation_count;
     tu_term receiver = tu_term_take(d, r->escalation[step].receiver);
-    if (tu_incident_told(i, receiver) == NULL)
-        tu_incident_invite(d, i, receiver)->guest = true;
+    tu_incident_invite(d, i, receiver);
     tu_telling t = {.event = "escalation", .only = receiver, .step = step + 1};
     tu_tell(d, i, &t, now, out);
     tu_put_audit(out, TU_S("trueup"), "alert.escalated",

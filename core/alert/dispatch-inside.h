@@ -140,7 +140,6 @@ typedef struct tu_told {
     tu_term receiver;
     bool firing; /* the last word was that it fires */
     bool dead;   /* something for it could not be delivered */
-    bool guest;  /* takes part by escalation or as a fallback */
     int64_t wall;
 } tu_told;
 
@@ -284,6 +283,8 @@ void tu_incident_touch(tu_dispatch *d, tu_incident *i); /* its row has to be wri
 /* Something is worth telling: after the group wait, and not before the group interval has passed. */
 void tu_incident_stir(tu_dispatch *d, tu_incident *i, tu_moment now);
 void tu_incident_defer(tu_dispatch *d, tu_incident *i, tu_moment now);
+/* What waited for tu_dispatch_ready() is due. */
+void tu_incident_release(tu_dispatch *d, tu_incident *i, tu_moment now);
 void tu_incident_schedule(tu_dispatch *d, tu_incident *i); /* after any change of its times */
 /* What is due. It may be gone afterwards. */
 void tu_incident_run(tu_dispatch *d, tu_incident *i, tu_moment now, tu_effects *out);

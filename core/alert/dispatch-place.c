@@ -221,7 +221,7 @@ static void change_receiver(tu_dispatch *d, tu_incident *i, tu_moment now, tu_ef
     i->receiver = tu_term_take(d, i->route->receiver);
     tu_incident_touch(d, i);
     tu_told *told = old ? tu_incident_told(i, old) : NULL;
-    if (i->begun && told && told->firing && !told->guest) {
+    if (i->begun && told && told->firing) {
         tu_telling t = {.event = "resolved",
                         .only = old,
                         .over = true,
@@ -231,8 +231,6 @@ static void change_receiver(tu_dispatch *d, tu_incident *i, tu_moment now, tu_ef
     }
     tu_term_drop(d, old);
     told = i->begun && i->receiver ? tu_incident_invite(d, i, i->receiver) : NULL;
-    if (told)
-        told->guest = false;
     if (told && !told->firing)
         tu_tell(d, i, &(tu_telling){.event = "firing", .only = i->receiver}, now, out);
 }

@@ -6,7 +6,7 @@
  *
  *   {"receiver":"chat","single":"<fingerprint>","begun":true,"changed":true,"flush":<wall>,"last":<wall>,
  *    "escalateFrom":<wall>,"escalated":1,"calm":<wall>,"flaps":6,"worst":"critical","note":"...",
- *    "acknowledged":{"by":"...","comment":"...","at":<wall>},"guests":["boss"],"dead":["chat"]}
+ *    "acknowledged":{"by":"...","comment":"...","at":<wall>},"dead":["chat"]}
  *
  * Invariant: a time that comes back lies at most its own interval ahead, however the clock was turned meanwhile.
  */
@@ -44,16 +44,13 @@ static void add_time(const tu_dispatch *d, tu_buf *out, const char *key, int64_t
                     (long long)(boot_ms - d->last.boot_ms + d->last.wall_ms));
 }
 
-static void add_receivers(const tu_dispatch *d, const tu_incident *i, tu_buf *out, const char *key,
-                          bool dead) {
+/* Receivers that something could not be delivered to. */
+static void add_dead(const tu_dispatch *d, const tu_incident *i, tu_buf *out) {
     size_t n = 0;
     for (size_t k = 0; k < i->told_count; k++) {
-        if (!(dead ? i->told[k].dead : i->told[k].guest))
+        if (!i->told[k].dead)
             continue;
-        if (n++ == 0)
-            tu_buf_addf(out, ",\"%s\":[", key);
-        else
-            tu_buf_add_byte(out, ',');
+        tu_buf_add_c(out, n++ ? "," : ",\"dead\":[");
         tu_buf_add_json_string(out, tu_term_text(d, i->told[k].receiver));
     }
     if (n)
@@ -85,8 +82,7 @@ void tu_incident_write_state(const tu_dispatch *d, const tu_incident *i, tu_buf 
         add_text(out, "comment", i->comment);
         tu_buf_add_byte(out, '}');
     }
-    add_receivers(d, i, out, "guests", false);
-    add_receivers(d, i, out, "dead", true);
+    add_dead(d, i, out);
     tu_buf_add_byte(out, '}');
 }
 
@@ -139,16 +135,6 @@ static tu_told *told_of(tu_dispatch *d, tu_incident *i, tu_str receiver) {
     return told;
 }
 
-static void read_receivers(tu_dispatch *d, tu_incident *i, const tu_value *list, bool dead) {
-    for (size_t k = 0; k < tu_value_count(list); k++) {
-        tu_told *t = told_of(d, i, tu_value_string(tu_value_at(list, k)));
-        if (dead)
-            t->dead = true;
-        else
-            t->guest = true;
-    }
-}
-
 static int64_t number(const tu_value *v, const char *key) {
     return tu_value_integer(tu_value_get(v, key), 0);
 }
@@ -173,8 +159,9 @@ static void read_state(tu_dispatch *d, tu_incident *i, const tu_value *v) {
         i->by = tu_text_keep(tu_value_get_string(ack, "by"));
         i->comment = tu_text_keep(tu_value_get_string(ack, "comment"));
     }
-    read_receivers(d, i, tu_value_get(v, "guests"), false);
-    read_receivers(d, i, tu_value_get(v, "dead"), true);
+    const tu_value *dead = tu_value_get(v, "dead");
+    for (size_t k = 0; k < tu_value_count(dead); k++)
+        told_of(d, i, tu_value_string(tu_value_at(dead, k)))->dead = true;
 }
 
 tu_rc tu_dispatch_restore_incident(void *arg, const tu_incident_row *row) {

@@ -103,8 +103,7 @@ static void set_ready(tu_dispatch *d, tu_moment now) {
         tu_incident *i = (tu_incident *)n;
         if (!i->held)
             continue;
-        i->flush_ms = now.boot_ms;
-        tu_incident_schedule(d, i);
+        tu_incident_release(d, i, now);
     }
 }
 
@@ -347,7 +346,7 @@ void tu_dispatch_undeliverable(tu_dispatch *d, const tu_delivery *dead, tu_str f
     tu_told *to = other && other != lost ? tu_incident_told(i, other) : NULL;
     /* who takes part has heard all that was lost; who is out of reach itself, too, would only play ball */
     if (other && other != lost && !(to && (to->dead || to->firing))) {
-        tu_incident_invite(d, i, other)->guest = true;
+        tu_incident_invite(d, i, other);
         tu_telling t = {.event = "firing",
                         .only = other,
                         .note = tu_put_text(out, "undeliverable to %.*s", TU_P(dead->receiver))};

@@ -4,6 +4,7 @@
  *
  *     TIME alert NAME [severity=...] [content=N] [label=value ...]      TIME end NAME
  *     TIME reload B         TIME restart [B] [cold]   TIME ready        TIME jump 1h
+ *     TIME turn -1h         the wall clock is turned while nobody looks
  *     TIME down 1h          nobody looks at timers meanwhile, and the times below count without it
  *     TIME silence ID FOR MATCHER; MATCHER ...        TIME unsilence ID
  *     TIME ack WHO          TIME unack WHO            TIME undeliverable RECEIVER FALLBACK
@@ -169,6 +170,8 @@ static void do_line(play *p, tu_str verb, tu_str line) {
         world_ready(&p->w);
     else if (tu_str_is(verb, "jump"))
         world_jump(&p->w, duration(tu_str_c(first)));
+    else if (tu_str_is(verb, "turn"))
+        p->w.now.wall_ms += duration(tu_str_c(first));
     else if (tu_str_is(verb, "down"))
         world_sleep(&p->w, duration(tu_str_c(first)));
     else if (tu_str_is(verb, "silence"))
@@ -233,7 +236,8 @@ static void play_lines(play *p, tu_str text) {
         do_line(p, verb, line);
     }
     world_advance(&p->w, last > at ? last - at : 0);
-    qsort(p->w.messages, p->w.message_count, sizeof *p->w.messages, by_time);
+    if (p->w.message_count)
+        qsort(p->w.messages, p->w.message_count, sizeof *p->w.messages, by_time);
     for (size_t k = 0; k < p->w.message_count; k++)
         say(&p->got, &p->w.messages[k]);
 }
