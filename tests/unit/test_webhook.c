@@ -21,7 +21,8 @@
 
 #define MESSAGE                                                                                    \
     "{\"apiVersion\":\"trueup.dev/v1\",\"kind\":\"Alert\",\"severity\":\"critical\","              \
-    "\"labels\":{\"a/b\":\"team~shop\"},\"alerts\":[{\"rule\":\"cart\\r\\nX-Evil: 1\"}],\"escalation\":3}"
+    "\"labels\":{\"a/b\":\"team~shop\"},\"alerts\":[{\"rule\":\"cart\\r\\nX-Evil: "                \
+    "1\"}],\"escalation\":3}"
 #define OK_ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 static const tu_library *webhook(void) {
@@ -68,10 +69,11 @@ static void the_message_is_posted_as_it_is_with_its_key(void **state) {
 static void headers_are_filled_from_the_message_and_can_not_break_out(void **state) {
     http_server *s =
         http_server_start(&(http_script){.answers = (http_answer[]){{.bytes = OK_ANSWER}}, .n = 1});
-    tu_plugin_use *u = receiver(s, ", headers: {X-Severity: 'is {{/severity}}!', X-Team: "
-                                   "'{{/labels/a~1b}}', X-Name: '{{/alerts/0/rule}}', X-None: "
-                                   "'[{{/object/name}}]', X-All: '{{/labels}}', X-N: '{{/escalation}}', "
-                                   "Content-Type: application/vnd.trueup+json}");
+    tu_plugin_use *u =
+        receiver(s, ", headers: {X-Severity: 'is {{/severity}}!', X-Team: "
+                    "'{{/labels/a~1b}}', X-Name: '{{/alerts/0/rule}}', X-None: "
+                    "'[{{/object/name}}]', X-All: '{{/labels}}', X-N: '{{/escalation}}', "
+                    "Content-Type: application/vnd.trueup+json}");
     (void)state;
     assert_int_equal(send_to(u, NULL), TU_OK);
     assert_string_equal(http_server_header(s, 0, "X-Severity"), "is critical!");
@@ -204,10 +206,7 @@ static const struct {
      0},
     {{.after = HTTP_CLOSE}, TU_ETIMEOUT, "no-answer", 0},
     {{.after = HTTP_RESET}, TU_ETIMEOUT, "reset", 0},
-    {{.bytes = "HTTP/1.1 200 OK\r\nX-Half: he", .after = HTTP_CLOSE},
-     TU_ETIMEOUT,
-     "cut-off",
-     0},
+    {{.bytes = "HTTP/1.1 200 OK\r\nX-Half: he", .after = HTTP_CLOSE}, TU_ETIMEOUT, "cut-off", 0},
     {{.bytes = "SSH-2.0-OpenSSH_9.2\r\n", .after = HTTP_CLOSE}, TU_EUNAVAILABLE, "not-http", 0},
     {{.bytes = "HTTP/1.1 200 OK\r\nX-Much: ",
       .filler = 90000,
@@ -382,8 +381,10 @@ static const struct {
     {"{url: 'https://a/x', headers: {'X Y': a}}", "\"X Y\" is no name for a header"},
     {"{url: 'https://a/x', headers: {Host: a}}", "\"Host\" is set by trueup itself"},
     {"{url: 'https://a/x', headers: {idempotency-key: a}}", "is set by trueup itself"},
-    {"{url: 'https://a/x', headers: {X-A: \"a\\r\\nX-B: b\"}}", "headers: \"X-A\" has a line break"},
-    {"{url: 'https://a/x', headers: {X-A: '{{id'}}", "headers.X-A: line 1, column 5 of it: expected \"}}\" here"},
+    {"{url: 'https://a/x', headers: {X-A: \"a\\r\\nX-B: b\"}}",
+     "headers: \"X-A\" has a line break"},
+    {"{url: 'https://a/x', headers: {X-A: '{{id'}}",
+     "headers.X-A: line 1, column 5 of it: expected \"}}\" here"},
     {"{url: 'https://a/x', headers: {X-A: '{{/severty}}'}}", "did you mean \"severity\"?"},
     {"{url: 'https://a/x', headers: {X-A: a}, secretHeaders: {x-a: {env: A}}}", "is there already"},
     {"{url: 'https://a/x', hmac: {secret: {env: A}, timestampHeader: X-Trueup-Signature}}",

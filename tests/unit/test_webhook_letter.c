@@ -122,6 +122,21 @@ static void the_method_is_the_users(void **state) {
     }
 }
 
+static void a_header_of_nothing_and_one_that_is_too_long_are_sent_all_the_same(void **state) {
+    tu_buf message = TU_BUF_INIT(TU_MIB);
+    (void)state;
+    setting s = begin(OK_ANSWER, "headers: {X-Empty: '{{note}}', X-Long: '{{rule}}'}");
+    tu_buf_add_c(&message, "{\"rule\":\"");
+    for (int i = 0; i < 5000; i++)
+        tu_buf_add_c(&message, "ab");
+    tu_buf_add_c(&message, "\"}");
+    deliver(&s, tu_buf_c(&message), NULL);
+    assert_contains(http_server_request(s.server, 0), "\r\nX-Empty:\r\n");
+    assert_int_equal(strlen(http_server_header(s.server, 0, "X-Long")), 4096);
+    tu_buf_done(&message);
+    end(&s);
+}
+
 static void what_was_too_large_is_sent_in_brief(void **state) {
     setting s = begin(OK_ANSWER, "timeout: 5s"),
             t = begin(OK_ANSWER, "body: '{{summary}} {{brief}} {{diff}}', contentType: text/plain");
@@ -431,6 +446,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_body_is_what_its_template_makes),
         TEST(the_method_is_the_users),
+        TEST(a_header_of_nothing_and_one_that_is_too_long_are_sent_all_the_same),
         TEST(what_was_too_large_is_sent_in_brief),
         TEST(what_may_have_arrived_says_so_and_keeps_its_key),
         TEST(a_body_that_can_not_be_made_is_no_reason_to_say_nothing),
