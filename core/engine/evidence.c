@@ -32,6 +32,7 @@ struct evidence {
     int64_t forgot_ms; /* boot; when everything that was over was last forgotten */
     tu_buf unwritten;  /* notes that the file doesn't have; the store's thread's */
     bool file_fails;   /* and that was logged */
+    char config[65];   /* digest of the configuration's files; "" once it is in the trail */
 };
 
 typedef struct evidence_job {
@@ -102,12 +103,12 @@ static void queue_for_receiver(service *s, tu_str note, int64_t wall_ms) {
     tu_buf_done(&message);
 }
 
-static void sign(service *s, int64_t wall_ms) {
+/* records: after so many at least. */
+static void sign(service *s, int64_t wall_ms, int64_t records) {
     const tu_audit_policy *policy = &s->config->audit;
     _cleanup_(tu_error_freep) tu_error *why = NULL;
     tu_buf note = TU_BUF_INIT(4 * TU_KIB);
-    tu_rc rc =
-        tu_store_audit_sign(s->store, wall_ms, policy->every_ms, policy->records, &note, &why);
+    tu_rc rc = tu_store_audit_sign(s->store, wall_ms, policy->every_ms, records, &note, &why);
     if (rc != TU_OK) {
         tu_log(TU_LOG_ERROR, "the audit trail can't be signed", "error", tu_error_text(why), NULL);
     } else if (note.n) {
@@ -119,12 +120,34 @@ static void sign(service *s, int64_t wall_ms) {
     write_to_file(s);
 }
 
+/* Which configuration is in force from now on: part of every answer to "why". */
+static void record_configuration(service *s, int64_t wall_ms) {
+    evidence *e = s->evidence;
+    if (!e->config[0])
+        return;
+    tu_buf detail = TU_BUF_INIT(TU_LIMIT_MESSAGE_BYTES);
+    tu_buf_add_c(&detail, "{\"path\":");
+    tu_buf_add_json_string(&detail, tu_str_c(s->options->config_path));
+    tu_buf_addf(&detail, ",\"files\":%zu,\"sha256\":\"%s\",\"version\":\"%s\"}", s->config->files.n,
+                e->config, TRUEUP_VERSION);
+    const tu_audit audit = {
+        .actor = TU_S("trueup"), .action = TU_S("config.loaded"), .detail = tu_buf_str(&detail)};
+    tu_store_change change = {.wall_ms = wall_ms, .audits = &audit, .audit_count = 1};
+    _cleanup_(tu_error_freep) tu_error *why = NULL;
+    if (detail.rc == TU_OK && tu_store_commit(s->store, &change, &why) == TU_OK)
+        e->config[0] = '\0';
+    else
+        tu_log(TU_LOG_ERROR, "the audit trail can't be written", "error", tu_error_text(why), NULL);
+    tu_buf_done(&detail);
+}
+
 static void work(tu_job *job) {
     evidence_job *j = (evidence_job *)job;
     service *s = j->s;
     tu_clock clock = tu_clock_real();
     int64_t wall_ms = tu_clock_wall(&clock);
-    sign(s, wall_ms);
+    record_configuration(s, wall_ms);
+    sign(s, wall_ms, s->config->audit.records);
     if (!j->forget)
         return;
     const tu_retention r = {.done_ms = DONE_MS,
@@ -169,15 +192,38 @@ static void look(uv_timer_t *t) {
     tu_worker_submit_later(s->store_worker, &j->job);
 }
 
+/* Of all files, names and bytes, in their order. */
+static void digest_configuration(const tu_config *c, char out[65]) {
+    uint8_t digest[32];
+    tu_buf all = TU_BUF_INIT(2u * TU_LIMIT_CONFIG_BYTES * 16u);
+    for (size_t i = 0; i < c->files.n; i++) {
+        tu_buf text = TU_BUF_INIT(TU_LIMIT_CONFIG_BYTES);
+        tu_buf_add(&all, c->files.items[i]);
+        tu_buf_add_byte(&all, '\0');
+        if (tu_file_read(c->files.items[i].p, TU_LIMIT_CONFIG_BYTES, &text, NULL) == TU_OK)
+            tu_sha256(tu_buf_str(&text), digest);
+        else
+            memset(digest, 0, sizeof digest); /* it is gone since */
+        tu_buf_add(&all, (tu_str){(const char *)digest, sizeof digest});
+        tu_buf_done(&text);
+    }
+    tu_sha256(tu_buf_str(&all), digest);
+    tu_hex(digest, sizeof digest, out);
+    tu_buf_done(&all);
+}
+
 void evidence_start(service *s) {
     evidence *e = s->evidence = tu_xcalloc(1, sizeof *e);
     tu_buf_init(&e->unwritten, KEPT_BYTES);
     e->forgot_ms = tu_clock_boot(&s->clock); /* not in the first minutes: there is enough to do */
+    digest_configuration(s->config, e->config);
     service_timer(s, &e->timer, s);
     uv_timer_start(&e->timer, look, 0, 0);
 }
 
 void evidence_close(service *s) {
+    tu_clock clock = tu_clock_real();
+    sign(s, tu_clock_wall(&clock), 1);
     uv_close((uv_handle_t *)&s->evidence->timer, NULL);
 }
 

@@ -13,7 +13,8 @@
 
 #include "engine/service.h"
 
-/* On the engine's thread. close: its timer, once the store's worker is gone; free: once the loop has let
+/* On the engine's thread. close: its timer, once the store's worker is gone; what was written since the
+ * last time is signed, so that nothing can be cut off while no service runs; free: once the loop has let
  * go of it. */
 void evidence_start(service *s);
 void evidence_close(service *s);

@@ -154,7 +154,7 @@ an_edit_is_noticed_told_and_healed_once_the_rule_heals() {
         configure heal && await '[ "$(got resolved)" = 1 ]' && grep -q 'colour: blue' live/cart.yaml &&
         [ "$(told healed)" = 1 ] && [ "$(got update)" = 0 ] && [ "$(got firing)" = 1 ] &&
         grep -q '"resolvedBy":"trueup"' received && stop && python3 "$here/ask.py" paired . &&
-        [ "$(sql state/trueup.db 'SELECT action FROM audit ORDER BY n' | grep -v 'drift.updated\|delivery\.\|incident\.' | tr '\n' ' ')" = \
+        [ "$(sql state/trueup.db 'SELECT action FROM audit ORDER BY n' | grep -v 'drift.updated\|delivery\.\|incident\.\|config\.' | tr '\n' ' ')" = \
             'drift.opened drift.resolved heal.applied ' ]
 }
 
@@ -333,6 +333,23 @@ a_state_of_a_newer_version_is_left_alone() {
     begin audit && stop && sql state/trueup.db 'PRAGMA user_version = 99' && cp state/trueup.db before || return 1
     "$TRUEUP" run -c trueup.yaml --state state >second 2>&1 && return 1
     grep -q newer second && cmp state/trueup.db before
+}
+
+# evidence COMMAND [OPTION...]: of the trail, beside the service or without it
+evidence() { command=$1; shift; "$TRUEUP" audit "$command" --state state "$@"; }
+
+the_evidence_is_shown_beside_the_service_and_without_it() {
+    begin audit && printf -- '---\n{apiVersion: trueup.dev/v1, kind: Audit, spec: {checkpoint: {every: 1s, records: 1, file: %s, receiver: log}}}\n' "$PWD/kept" >>trueup.yaml &&
+        await '[ "$(told reload)" = 1 ]' && object cart red | put live/cart.yaml && await '[ "$(got firing)" = 1 ]' &&
+        await 'evidence export | grep -q delivery.delivered' && await 'test -s kept' && await 'grep -q Checkpoint troubles' &&
+        evidence verify --checkpoint kept && evidence key >beside && stop &&
+        evidence verify --checkpoint kept --key "$(cat beside)" && evidence export >trail.jsonl &&
+        "$TRUEUP" audit verify trail.jsonl --checkpoint kept --key "$(cat beside)" &&
+        grep -q '"action":"config.loaded"' trail.jsonl && [ "$(stat -c %a state/audit.key)" = 600 ] &&
+        evidence export --since 1d -o ocsf | python3 -c 'import json, sys; assert {json.loads(l)["class_uid"] for l in sys.stdin} == {2004, 6003}' || return 1
+    sql state/trueup.db 'DROP TRIGGER audit_no_delete' && sql state/trueup.db 'DELETE FROM audit WHERE n > 2' &&
+        evidence verify 2>log2
+    [ $? = 1 ] && grep -q 'were removed' log2
 }
 
 a_full_disk_stops_no_detection_and_is_over_when_there_is_room() {

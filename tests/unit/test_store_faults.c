@@ -28,6 +28,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "store/audit.h"
 #include "store/database.h"
 #include "store/store.h"
 
@@ -452,6 +453,54 @@ static void a_death_at_any_step_leaves_all_or_nothing(void **state) {
     }
 }
 
+/* Fills the disk with what alerts write; the number that failed. */
+static int64_t fill_with_alerts(tu_store *s, int64_t number) {
+    for (;; number++) {
+        _cleanup_(tu_error_freep) tu_error *e = NULL;
+        tu_rc rc = write_alerts(s, number, &e);
+        CHECK(number < 100000);
+        if (rc == TU_OK)
+            continue;
+        CHECK(rc == TU_EUNAVAILABLE);
+        CHECK(strstr(tu_error_text(e), "disk is full") != NULL);
+        return number;
+    }
+}
+
+static void alerts_and_evidence_survive_a_full_disk(void **state) {
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        static const tu_retention retention = {.rows = 10, .audit_rows = 1000000};
+        tu_store *s = NULL;
+        int64_t incidents, before;
+        bool more = true;
+        tu_buf note = TU_BUF_INIT(10000);
+        mount_small_disk("size=2m");
+        CHECK(tu_store_open(folder, &s, NULL) == TU_OK);
+        write_filler(1500000);
+        int64_t number = fill_with_alerts(s, 1);
+        CHECK(fits_together(s, &before));
+        number = fill_with_alerts(s, number + 1);
+        CHECK(fits_together(s, &incidents) && incidents >= before);
+        /* small things may still find room; what finds none says so and leaves nothing half done */
+        tu_rc rc = tu_store_audit_sign(s, 1, 1, 1, &note, NULL);
+        CHECK(rc == TU_OK || rc == TU_EUNAVAILABLE);
+        rc = tu_store_forget(s, &retention, 1, &more, NULL);
+        CHECK(rc == TU_OK || rc == TU_EUNAVAILABLE);
+        CHECK(fits_together(s, &incidents));
+        remove_filler();
+        tu_buf_clear(&note);
+        CHECK(write_alerts(s, number + 1, NULL) == TU_OK);
+        CHECK(tu_store_audit_sign(s, 2, 1, 1, &note, NULL) == TU_OK && note.n > 0);
+        CHECK(fits_together(s, &before) && before == incidents + 1);
+        tu_store_close(s);
+        tu_buf_done(&note);
+        _exit(0);
+    }
+    expect_or_skip(child, "a small disk");
+}
+
 static void a_locked_database_is_said_and_passes(void **state) {
     (void)state;
     tu_store *s = NULL;
@@ -531,6 +580,7 @@ int main(void) {
         TEST(a_read_only_disk_is_refused),
         TEST(a_step_that_fails_leaves_all_or_nothing),
         TEST(a_death_at_any_step_leaves_all_or_nothing),
+        TEST(alerts_and_evidence_survive_a_full_disk),
         TEST(a_locked_database_is_said_and_passes),
         TEST(a_network_file_system_is_no_place_for_a_state),
         TEST(a_second_process_is_refused),
