@@ -75,7 +75,7 @@ static tu_rc verify(const tu_cli *cli, tu_trail_source *s, tu_verified *ret, tu_
         begin_of_file(s, given);
     if (!key && cli->values[TU_OPTION_CHECKPOINT])
         return tu_error_set(error, TU_EINVALID,
-                            "an exported trail and its checkpoints need the public key: --key");
+                            "checkpoints need the public key: give it with --key");
     verifying v = {tu_verifier_new(key), error};
     rc = add_checkpoints(cli, s, v.verifier, error);
     if (rc == TU_OK)
@@ -223,6 +223,10 @@ int tu_command_audit_key(tu_cli *cli) {
     tu_error *error = NULL;
     tu_rc rc = tu_trail_source_open(&s, cli, NULL, &error);
     int code;
+    if (rc == TU_OK && !s.key)
+        rc = tu_error_set(&error, TU_ENOTFOUND,
+                          "there is no key in %s yet: the service makes it when it first signs",
+                          s.state);
     if (rc == TU_OK) {
         tu_buf out = TU_BUF_INIT(4 * TU_KIB);
         tu_buf_addf(&out, "%s\n", s.key);

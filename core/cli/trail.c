@@ -172,8 +172,10 @@ static tu_rc open_state(tu_trail_source *s, tu_error **error) {
     tu_rc rc = tu_store_open(s->state, &s->store, &why);
     if (rc == TU_ECONFLICT)
         return open_service(s, error);
+    /* the key is the service's to make: whoever looks may be another user */
+    _cleanup_(tu_freep) char *file = tu_path_join(s->state, "audit.key");
     const tu_note_key *key = NULL;
-    if (rc == TU_OK)
+    if (rc == TU_OK && tu_file_exists(file))
         rc = tu_store_audit_key(s->store, &key, &why);
     if (rc == TU_OK)
         rc = tu_store_audit_start(s->store, &s->start, &s->start_note, &why);
@@ -185,8 +187,9 @@ static tu_rc open_state(tu_trail_source *s, tu_error **error) {
     }
     snprintf(s->install_id, sizeof s->install_id, "%s", tu_store_install_id(s->store));
     tu_buf text = TU_BUF_INIT(4 * TU_KIB);
-    tu_note_key_print(key, &text);
-    s->key = tu_buf_take(&text);
+    if (key)
+        tu_note_key_print(key, &text);
+    s->key = key ? tu_buf_take(&text) : NULL;
     return TU_OK;
 }
 

@@ -14,7 +14,7 @@ typedef struct tu_trail_source {
     const char *file;
     tu_store *store;     /* NULL: a file, or a service */
     char install_id[33]; /* "": a file doesn't say it */
-    char *key;           /* public; NULL: a file */
+    char *key;           /* public; NULL: a file, or nothing was signed yet */
     tu_trail start;      /* what the first record follows; of a file: what it claims to follow */
     bool claimed;        /* by a file */
     tu_buf start_note, checkpoint;
