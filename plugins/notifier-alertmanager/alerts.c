@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define VALUE_BYTES 1024u /* of a label's value */
+#define VALUE_CHARACTERS 1024u /* of a label's value */
 #define DIFF_LINES 20u
 #define TEXT_LIMIT ((size_t)16 * 1024)
 #define MARK                                                                                       \
@@ -53,8 +53,8 @@ static void add_label(cJSON *labels, const char *name, const char *value) {
     text = strdup(value);
     if (!text)
         return;
-    notifier_cut(text, VALUE_BYTES);
-    cJSON_AddStringToObject(labels, clean, text);
+    if (notifier_cut(text, VALUE_CHARACTERS))
+        cJSON_AddStringToObject(labels, clean, text);
     free(text);
 }
 

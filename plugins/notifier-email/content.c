@@ -8,7 +8,7 @@
 
 #include "html.h"
 
-#define SUBJECT_BYTES 200u
+#define SUBJECT_CHARACTERS 200u
 #define PART_LIMIT ((size_t)2 * 1024 * 1024)
 #define ALERTS 100u /* the message itself has at most alertsPerMessage */
 
@@ -53,7 +53,7 @@ static void add_subject(const settings *s, const content *c, tu_out *out) {
         stable_subject(message, &o);
     }
     if (o.text)
-        notifier_cut(o.text, SUBJECT_BYTES);
+        notifier_cut(o.text, SUBJECT_CHARACTERS);
     mime_add_text(out, "Subject", o.text && *o.text ? o.text : "[trueup]");
     tu_out_done(&o);
 }

@@ -47,8 +47,11 @@ char *mime_one_line(const char *value, size_t limit) {
             (length == 3 && c[0] == 0xE2 && c[1] == 0x81 && c[2] >= 0xA6 && c[2] <= 0xA9);
         if (used + (length ? length : 1) > limit)
             break;
-        if (length == 0 || control) {
-            out[used++] = length ? ' ' : '?';
+        if (control || *c == ' ') { /* one blank: a fold in a run would leave a line of blanks */
+            if (used == 0 || out[used - 1] != ' ')
+                out[used++] = ' ';
+        } else if (length == 0) {
+            out[used++] = '?';
         } else {
             memcpy(out + used, value + i, length);
             used += length;

@@ -25,7 +25,7 @@ const char *mime_address_read(const char *text, mime_address *ret);
 void mime_address_done(mime_address *a);
 
 /* A malloc'd copy of at most limit bytes in which control characters (C0, DEL, C1, Unicode's line ends and
- * directions) are blanks and what isn't UTF-8 is '?'; NULL without memory. */
+ * directions) and runs of blanks are one blank and what isn't UTF-8 is '?'; NULL without memory. */
 char *mime_one_line(const char *value, size_t limit);
 /* "Name: value" for people to read; what isn't plain ASCII becomes encoded words. */
 void mime_add_text(tu_out *o, const char *name, const char *value);
