@@ -134,8 +134,7 @@ static void add_alert(tu_alert_page *p, const tu_value *alert) {
     if (firing)
         tu_buf_addf(&p->out, ", for %s", tu_alert_age(p, alert, "startsAt", room));
     else
-        tu_buf_addf(&p->out, ", %s ago by %.*s", tu_alert_age(p, alert, "endsAt", room),
-                    TU_P(tu_value_get_string(alert, "resolvedBy")));
+        tu_buf_addf(&p->out, ", %s ago", tu_alert_age(p, alert, "endsAt", room));
     if (quiet.n) {
         tu_buf_add_c(&p->out, " (");
         tu_show_safe(&p->out, quiet);
@@ -154,14 +153,15 @@ static void add_alerts(tu_alert_page *p, const tu_value *incident, size_t most) 
         tu_buf_addf(&p->out, "    ... and %zu more\n", more);
 }
 
-static void add_told(tu_alert_page *p, const tu_value *incident) {
+/* Of an incident that is over, whom it was told to isn't kept here. */
+static void add_told(tu_alert_page *p, const tu_value *incident, bool firing) {
     const tu_value *receivers = tu_value_get(incident, "receivers");
     char room[32];
     if (!tu_value_get(incident, "toldAt")) {
-        tu_buf_add_c(&p->out, "nobody told yet");
+        tu_buf_add_c(&p->out, firing ? "; nobody told yet" : "");
         return;
     }
-    tu_buf_addf(&p->out, "told %s ago: ", tu_alert_age(p, incident, "toldAt", room));
+    tu_buf_addf(&p->out, "; told %s ago: ", tu_alert_age(p, incident, "toldAt", room));
     for (size_t i = 0; i < tu_value_count(receivers); i++) {
         tu_buf_add_c(&p->out, i ? ", " : "");
         tu_show_safe(&p->out, tu_value_string(tu_value_at(receivers, i)));
@@ -209,8 +209,8 @@ void tu_alert_add_incident(tu_alert_page *p, const tu_value *incident, size_t al
         tu_buf_addf(&p->out, " (%lld quiet)", (long long)number(incident, "quiet"));
     if (number(incident, "resolved"))
         tu_buf_addf(&p->out, ", %lld over", (long long)number(incident, "resolved"));
-    tu_buf_addf(&p->out, ", since %s; ", tu_alert_age(p, incident, "openedAt", room));
-    add_told(p, incident);
+    tu_buf_addf(&p->out, ", since %s", tu_alert_age(p, incident, "openedAt", room));
+    add_told(p, incident, firing);
     if (number(incident, "escalation"))
         tu_buf_addf(&p->out, " (escalation step %lld)", (long long)number(incident, "escalation"));
     add_next(p, incident);
