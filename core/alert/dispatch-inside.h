@@ -7,7 +7,8 @@
  *   dispatch-group.c    the life of an incident: members, timers, when something is due
  *   dispatch-tell.c     messages and rows: the only file that makes effects
  *   dispatch-forward.c  messages of incidents that are over, to the fallback
- *   dispatch-quiet.c    silences, inhibition, mute times, flapping
+ *   dispatch-quiet.c    silences, inhibition, mute times
+ *   dispatch-flap.c     objects that drift again and again
  *   dispatch-restore.c  rows of the store to the state and back
  *   dispatch-view.c     what it knows, for people
  *
@@ -339,12 +340,15 @@ bool tu_incident_is_muted(const tu_incident *i, tu_moment now, int64_t *ret_unti
 void tu_incident_list(tu_dispatch *d, tu_incident *i, bool hidden);
 void tu_reveal(tu_dispatch *d, tu_moment now, tu_effects *out);
 void tu_silences_tick(tu_dispatch *d, tu_moment now, tu_effects *out);
+
+/* --- dispatch-flap.c ------------------------------------------------------------------------------ */
 /* Its object began to drift again. */
 void tu_flap_count(tu_dispatch *d, const tu_entry_alert *a, int64_t boot_ms);
 /* How often it began within the window; less than TU_FLAP_COUNT: it doesn't flap. *ret_calm: when it will be calm. */
 size_t tu_flap_look(const tu_dispatch *d, const tu_entry_alert *a, int64_t boot_ms,
                     int64_t *ret_calm);
 void tu_flap_sweep(tu_dispatch *d, int64_t boot_ms);
+void tu_flap_done(tu_dispatch *d);
 
 /* --- dispatch-restore.c --------------------------------------------------------------------------------------- */
 void tu_incident_write_state(const tu_dispatch *d, const tu_incident *i, tu_buf *out);
