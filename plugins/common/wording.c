@@ -143,12 +143,12 @@ static void add_matter(const tu_language *l, tu_out *o, const cJSON *message) {
     bool over = is(message, "status", "resolved"),
          none = alert == message && !wording_at(alert, "verdict");
     int64_t total = over ? firing + resolved : firing;
+    if (is(message, "event", "test")) {
+        add_word(l, o, "test-message");
+        return;
+    }
     if (none) {
-        const char *summary = wording_text_at(message, "summary");
-        if (is(message, "event", "test"))
-            add_word(l, o, "test-message");
-        else
-            wording_add_short(o, summary, 400);
+        wording_add_short(o, wording_text_at(message, "summary"), 400);
         return;
     }
     if (total <= 1) {
@@ -499,7 +499,7 @@ void tu_wording_text(const tu_language *l, const cJSON *message, size_t alerts, 
         add_heartbeat(l, out, message);
         return;
     }
-    if (first == message && !wording_at(message, "verdict"))
+    if (is(message, "event", "test") || (first == message && !wording_at(message, "verdict")))
         return;
     if (all < cJSON_GetArraySize(list))
         all = cJSON_GetArraySize(list);
