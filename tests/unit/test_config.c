@@ -389,7 +389,7 @@ static void every_kind_has_a_schema_that_is_one(void **state) {
         ASSERT_STR(tu_value_string(tu_value_path(schema, "properties", "kind", "const", NULL)),
                    tu_config_kinds[n]);
     }
-    assert_int_equal(n, 9);
+    assert_int_equal(n, 10);
     assert_null(tu_config_schema("ImagePolicy"));
     assert_null(tu_config_schema(NULL));
 }
