@@ -56,7 +56,7 @@ static tu_config *load_good(const char *path) {
 static const char *const bad[] = {
     "empty.yaml",  "not-a-map.yaml", "kinds.yaml",      "shapes.yaml",    "meanings.yaml",
     "names.yaml",  "entries.yaml",   "references.yaml", "receivers.yaml", "routings.yaml",
-    "broken.yaml", "folder",         "nowhere.yaml",    "routing.yaml"};
+    "audits.yaml", "broken.yaml",    "folder",          "nowhere.yaml",   "routing.yaml"};
 
 static void every_mistake_is_said_at_once_with_its_place(void **state) {
     (void)state;
