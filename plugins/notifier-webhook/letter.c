@@ -129,6 +129,7 @@ static bool render(const settings *s, letter *l) {
         tu_out_done(&out);
         return false;
     }
+    free(l->made);
     l->made = out.text;
     l->body = (tu_str){out.text, out.n};
     return true;
