@@ -59,9 +59,8 @@ void tu_flap_sweep(tu_dispatch *d, int64_t boot_ms) {
 }
 
 void tu_flap_done(tu_dispatch *d) {
-    while (d->flaps.n) {
-        tu_node *n = tu_table_any(&d->flaps, NULL);
-        tu_table_remove(&d->flaps, n);
+    for (tu_node *n = tu_table_any(&d->flaps, NULL), *next; n; n = next) {
+        next = tu_table_any(&d->flaps, n);
         free(n);
     }
     free(d->flaps.heads);

@@ -32,13 +32,15 @@ static void free_terms(tu_dispatch *d) {
 void tu_dispatch_free(tu_dispatch *d) {
     if (d == NULL)
         return;
-    while (d->incidents.n)
-        tu_incident_free(d, (tu_incident *)tu_table_any(&d->incidents, NULL));
+    for (tu_node *n = tu_table_any(&d->incidents, NULL), *next; n; n = next) {
+        next = tu_table_any(&d->incidents, n);
+        tu_incident_free(d, (tu_incident *)n);
+    }
     tu_quiet_done(d);
-    while (d->alerts.n) {
-        tu_entry_alert *a = (tu_entry_alert *)tu_table_any(&d->alerts, NULL);
-        a->firing = false;
-        tu_alert_forget(d, a);
+    for (tu_node *n = tu_table_any(&d->alerts, NULL), *next; n; n = next) {
+        next = tu_table_any(&d->alerts, n);
+        ((tu_entry_alert *)n)->firing = false;
+        tu_alert_forget(d, (tu_entry_alert *)n);
     }
     tu_router_free(d->router);
     free_terms(d);
