@@ -214,6 +214,26 @@ static void add_audit(tu_buf *out, const tu_audit_policy *a) {
     tu_buf_addf(out, "  retention: %s\n", retention);
 }
 
+/* The tree, each route with its conditions; what an alert meets there is `route explain`'s. */
+static void add_routing(tu_buf *out, const tu_routing *routing) {
+    tu_buf_addf(out, "Routing\n  receiver: %.*s\n", TU_P(routing->receiver));
+    if (routing->fallback.n)
+        tu_buf_addf(out, "  fallback: %.*s\n", TU_P(routing->fallback));
+    if (routing->route_count > 1)
+        tu_buf_add_c(out, "  routes:\n");
+    for (size_t i = 1; i < routing->route_count; i++) {
+        const tu_route *route = routing->all[i];
+        int depth = 0;
+        for (const tu_route *at = route->parent; at; at = at->parent)
+            depth++;
+        tu_buf_addf(out, "%*s%.*s: %.*s", 2 * depth + 2, "", TU_P(route->name),
+                    TU_P(route->receiver));
+        for (size_t k = 0; k < route->match.n; k++)
+            tu_buf_addf(out, "%s%.*s", k ? ", " : "  # ", TU_P(route->match.items[k].text));
+        tu_buf_addf(out, "%s\n", route->go_on ? " (continue)" : "");
+    }
+}
+
 int tu_command_config_show(tu_cli *cli) {
     char *path = path_of(cli);
     if (!path)
@@ -235,7 +255,7 @@ int tu_command_config_show(tu_cli *cli) {
         for (size_t i = 0; i < c->rule_count; i++)
             add_rule(&out, &c->rules[i]);
         if (c->routing.receiver.n)
-            tu_buf_addf(&out, "Routing\n  receiver: %.*s\n", TU_P(c->routing.receiver));
+            add_routing(&out, &c->routing);
         add_audit(&out, &c->audit);
         code = tu_cli_print(cli, &out, TU_EXIT_OK);
         tu_buf_done(&out);
