@@ -33,7 +33,8 @@ void tu_alert_add(tu_alert_page *p, const tu_value *of, const char *key);
 /* The first digits of an id: enough to be given back. */
 void tu_alert_add_id(tu_alert_page *p, tu_str id);
 /* "12m" ago or ahead, of a time in the answer; "" when there is none. */
-const char *tu_alert_age(const tu_alert_page *p, const tu_value *of, const char *key, char room[32]);
+const char *tu_alert_age(const tu_alert_page *p, const tu_value *of, const char *key,
+                         char room[32]);
 void tu_alert_add_labels(tu_alert_page *p, const tu_value *labels);
 /* The lines of one incident, of one silence, of one delivery. */
 void tu_alert_add_incident(tu_alert_page *p, const tu_value *incident, size_t alerts_shown);

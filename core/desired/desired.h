@@ -57,7 +57,7 @@ typedef struct tu_desired_set {
     uint32_t references; /* atomic */
     tu_str rule, source, revision;
     tu_str author, subject, time; /* of the revision, as far as the source told; empty otherwise */
-    size_t n;                           /* objects, sorted by id */
+    size_t n;                     /* objects, sorted by id */
     struct tu_desired_objects *objects; /* theirs, see desired/set.h */
     tu_finding **problems; /* invalid and unknown ones: broken files, duplicates, unknown kinds */
     size_t problem_count;

@@ -152,9 +152,9 @@ struct service {
     target_state *targets;
     rule_state *rules;
     size_t source_count, target_count, rule_count;
-    tu_map notifiers; /* name -> receiver_state (deliver.h) */
+    tu_map notifiers;       /* name -> receiver_state (deliver.h) */
     tu_cancel *send_cancel; /* fires after `cancel`, when attempts under way had time to end */
-    tu_map *policies; /* name -> kept_policy: of receivers, across reloads */
+    tu_map *policies;       /* name -> kept_policy: of receivers, across reloads */
     uv_timer_t deliver_timer;
     bool delivering, deliver_again, queue_recovered;
     struct send_job *ended, **ended_end; /* attempts to record in the next turn */

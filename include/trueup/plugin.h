@@ -312,7 +312,8 @@ typedef struct tu_notifier {
      *   "brief":false,        the receiver found it too large ("too-large"): send the shortest form there is
      *   "reference":""}       what an earlier message of the same incident to this receiver gave as its
      *                         TU_REC_DELIVERED; "" is the first. A channel that can, updates that message or answers it. */
-    tu_rc (*deliver)(tu_instance *i, tu_call *c, tu_str message, tu_str idempotency_key, tu_str context);
+    tu_rc (*deliver)(tu_instance *i, tu_call *c, tu_str message, tu_str idempotency_key,
+                     tu_str context);
 } tu_notifier;
 
 /* How many calls may be in an instance at once. list, watch, get, apply... of one target run beside each other
