@@ -329,6 +329,16 @@ a_control_socket_takes_the_place_of_nothing_but_a_dead_one() {
     grep -q precious file && status_is 's["pid"]' && crash && [ -S state/trueup.sock ] && start && stop
 }
 
+# Inodes of /proc/PID/fd against those of the kernel's tables: what listens is in state 0A.
+it_listens_at_no_port_and_nobody_else_may_ask() {
+    begin audit && [ "$(stat -c %a state/trueup.sock)" = 600 ] || fail "$(ls -l state)" || return 1
+    for inode in $(ls -l "/proc/$service/fd" | sed -n 's/.*socket:\[\([0-9]*\)\].*/\1/p'); do
+        ! cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v inode="$inode" '$4 == "0A" && $10 == inode {print; found = 1} END {exit !found}' ||
+            fail "it listens at that port" || return 1
+    done
+    stop
+}
+
 a_state_of_a_newer_version_is_left_alone() {
     begin audit && stop && sql state/trueup.db 'PRAGMA user_version = 99' && cp state/trueup.db before || return 1
     "$TRUEUP" run -c trueup.yaml --state state >second 2>&1 && return 1
