@@ -94,6 +94,13 @@ static tu_rc new_client(const cJSON *config, const tu_http_options *options, tu_
     return tu_http_new(&o, ret, error);
 }
 
+void notifier_warn_unchecked(const tu_host *host, tu_call *call, const cJSON *config) {
+    static const char words[] =
+        "tls.insecureSkipVerify is set: anybody on the way can read and answer";
+    if (notifier_flag(cJSON_GetObjectItemCaseSensitive(config, "tls"), "insecureSkipVerify"))
+        host->log(call, TU_LOG_WARN, (tu_str){words, sizeof words - 1}, (tu_str){"", 0});
+}
+
 tu_rc notifier_client(const cJSON *config, tu_http **ret, tu_http_error *error) {
     const tu_http_options options = {.fresh_connections = true, .refuse_link_local = true};
     return new_client(config, &options, ret, error);

@@ -66,6 +66,8 @@ int64_t notifier_duration_ms(const char *text);
 tu_rc notifier_refuse(tu_http_error *e, tu_rc rc, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 tu_rc notifier_no_memory(tu_http_error *e);
+/* Warns when tls.insecureSkipVerify is set: once, in create. */
+void notifier_warn_unchecked(const tu_host *host, tu_call *call, const cJSON *config);
 /* The client that timeout, tls and allowHttp ask for. */
 tu_rc notifier_client(const cJSON *config, tu_http **ret, tu_http_error *error);
 /* One that keeps its connections, and may be asked to reach link-local addresses, which the other never does. */

@@ -118,6 +118,7 @@ static tu_rc create(const tu_host *host, tu_call *call, tu_str config, tu_instan
         destroy(i);
         return tu_http_fail(host, call, &error);
     }
+    notifier_warn_unchecked(host, call, i->config);
     *out = i;
     return TU_OK;
 }

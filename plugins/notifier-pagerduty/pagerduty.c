@@ -140,6 +140,8 @@ static tu_rc create(const tu_host *host, tu_call *call, tu_str text, tu_instance
     tu_rc rc = config && i ? read_settings(i, config, &error) : notifier_no_memory(&error);
     if (rc == TU_OK)
         rc = notifier_client(config, &i->http, &error);
+    if (rc == TU_OK)
+        notifier_warn_unchecked(host, call, config);
     cJSON_Delete(config);
     if (rc != TU_OK) {
         destroy(i);

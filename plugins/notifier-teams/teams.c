@@ -78,6 +78,8 @@ static tu_rc create(const tu_host *host, tu_call *call, tu_str text, tu_instance
     if (rc == TU_OK && url)
         rc = check_host(url, &error);
     notifier_wipe(url);
+    if (rc == TU_OK)
+        notifier_warn_unchecked(host, call, config);
     cJSON_Delete(config);
     if (rc != TU_OK) {
         destroy(i);

@@ -73,11 +73,7 @@ static tu_rc create(const tu_host *host, tu_call *call, tu_str config, tu_instan
         return tu_http_fail(host, call, &error);
     }
     i->idle_count = 1;
-    const cJSON *tls = cJSON_GetObjectItemCaseSensitive(i->settings.config, "tls");
-    if (notifier_flag(tls, "insecureSkipVerify"))
-        host->log(call, TU_LOG_WARN,
-                  str("tls.insecureSkipVerify is set: anybody on the way can read and answer"),
-                  str(""));
+    notifier_warn_unchecked(host, call, i->settings.config);
     *out = i;
     return TU_OK;
 }

@@ -281,6 +281,15 @@ def each_channel_says_how_fast_it_may_be_told():
 
 
 @case
+def a_certificate_that_is_not_checked_is_warned_of_once():
+    for name, (Server, use) in CHANNELS.items():
+        with use(Server(), tls={"insecureSkipVerify": True}) as u:
+            u.send(messages.message())
+            log = u.send(messages.message(), key="key-2")["log"]
+            check(log.count("insecureSkipVerify is set") == 1, f"{name}: {log}")
+
+
+@case
 def wrong_settings_are_found_at_load():
     url = {"env": "HOOK"}
     wrong = [
