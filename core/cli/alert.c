@@ -153,12 +153,11 @@ static void add_alerts(tu_alert_page *p, const tu_value *incident, size_t most) 
         tu_buf_addf(&p->out, "    ... and %zu more\n", more);
 }
 
-/* Of an incident that is over, whom it was told to isn't kept here. */
 static void add_told(tu_alert_page *p, const tu_value *incident, bool firing) {
     const tu_value *receivers = tu_value_get(incident, "receivers");
     char room[32];
     if (!tu_value_get(incident, "toldAt")) {
-        tu_buf_add_c(&p->out, firing ? "; nobody told yet" : "");
+        tu_buf_add_c(&p->out, firing ? "; nobody told yet" : "; nobody was told");
         return;
     }
     tu_buf_addf(&p->out, "; told %s ago: ", tu_alert_age(p, incident, "toldAt", room));

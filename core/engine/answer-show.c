@@ -5,6 +5,8 @@
  *   engine's thread -> a question with copies of what was asked -> the store's thread collects rows
  *   -> engine's thread: what the dispatcher knows beside them; the answer
  *
+ * Of an incident that is over the dispatcher knows nothing: who was told stands in the store.
+ *
  * Everything is bounded: LISTED_INCIDENTS, LISTED_MEMBERS of all together, LISTED_DELIVERIES.
  */
 #include <stdlib.h>
@@ -25,11 +27,16 @@ typedef struct member_row {
     struct member_row *next;
 } member_row;
 
+typedef struct told_row {
+    tu_told_row row;
+    struct told_row *next;
+} told_row;
+
 typedef struct incident {
     tu_incident_row row;
+    told_row *told, **told_end;
     member_row *members, **end;
     size_t more;
-    bool wanted;
 } incident;
 
 typedef struct attempt_row {
@@ -42,11 +49,6 @@ typedef struct delivery_row {
     attempt_row *attempts, **end;
     struct delivery_row *next;
 } delivery_row;
-
-typedef struct told_row {
-    tu_told_row row;
-    struct told_row *next;
-} told_row;
 
 typedef struct question {
     tu_job job;
@@ -61,7 +63,6 @@ typedef struct question {
     size_t incident_count, incident_room, member_count;
     incident *current;
     delivery_row *deliveries, **deliveries_end;
-    told_row *told;
     size_t resent;
     tu_rc rc;
     tu_error *error;
@@ -172,31 +173,32 @@ static tu_rc on_attempt(void *arg, const tu_attempt *a) {
 
 static tu_rc on_told(void *arg, const tu_told_row *row) {
     question *q = arg;
-    if (!q->current || !tu_str_eq(row->incident, q->current->row.id))
-        return TU_OK;
+    incident *i = q->current;
     told_row *t = tu_arena_zalloc(&q->arena, sizeof *t);
     if (!t)
         return TU_EINTERNAL;
     t->row = *row;
     t->row.receiver = keep(q, row->receiver);
     t->row.reference = keep(q, row->reference);
-    t->row.incident = q->current->row.id;
-    t->next = q->told;
-    q->told = t;
+    t->row.incident = i->row.id;
+    if (!i->told)
+        i->told_end = &i->told;
+    *i->told_end = t;
+    i->told_end = &t->next;
     return q->rc;
 }
 
-static tu_rc read_members(question *q, incident *i) {
+static tu_rc read_incident(question *q, incident *i) {
     q->current = i;
-    i->wanted = true;
-    return tu_store_members(q->s->store, i->row.id, on_member, q, &q->error);
+    tu_rc rc = tu_store_members(q->s->store, i->row.id, on_member, q, &q->error);
+    return rc == TU_OK ? tu_store_told(q->s->store, i->row.id, on_told, q, &q->error) : rc;
 }
 
 static tu_rc collect_all(question *q) {
     tu_rc rc =
         tu_store_incidents(q->s->store, !q->all, LISTED_INCIDENTS, on_incident, q, &q->error);
     for (size_t i = 0; rc == TU_OK && i < q->incident_count; i++)
-        rc = read_members(q, &q->incidents[i]);
+        rc = read_incident(q, &q->incidents[i]);
     return rc;
 }
 
@@ -253,12 +255,11 @@ static tu_rc collect_one(question *q) {
     if (rc == TU_OK)
         rc = find_one(q, &one);
     if (rc == TU_OK)
-        rc = read_members(q, one);
-    if (rc == TU_OK)
-        rc = tu_store_deliveries(store, one->row.id, TU_DELIVERY_STATES, LISTED_DELIVERIES,
-                                 on_delivery, on_attempt, q, &q->error);
-    const tu_store_alerting told = {.told = on_told, .arg = q};
-    return rc == TU_OK ? tu_store_restore_alerting(store, &told, &q->error) : rc;
+        rc = read_incident(q, one);
+    return rc == TU_OK
+               ? tu_store_deliveries(store, one->row.id, TU_DELIVERY_STATES, LISTED_DELIVERIES,
+                                     on_delivery, on_attempt, q, &q->error)
+               : rc;
 }
 
 static tu_rc collect_dead(question *q) {
@@ -355,7 +356,7 @@ static void on_view(void *arg, const tu_incident_view *v) {
     tu_buf_add_c(b, "]");
 }
 
-static void add_counts_of_closed(question *q, const incident *i) {
+static void add_what_the_store_knows(question *q, const incident *i) {
     size_t resolved = 0;
     tu_severity worst = TU_SEVERITY_INFO;
     for (const member_row *m = i->members; m; m = m->next) {
@@ -364,6 +365,16 @@ static void add_counts_of_closed(question *q, const incident *i) {
     }
     member(q, ",", "severity", tu_str_c(tu_severity_name(worst)));
     tu_buf_addf(&q->answer, ",\"firing\":0,\"resolved\":%zu,\"quiet\":0", resolved + i->more);
+    int64_t told_ms = 0;
+    for (const told_row *t = i->told; t; t = t->next)
+        told_ms = t->row.wall_ms > told_ms ? t->row.wall_ms : told_ms;
+    answer_time(&q->answer, ",", "toldAt", told_ms);
+    tu_buf_add_c(&q->answer, ",\"receivers\":[");
+    for (const told_row *t = i->told; t; t = t->next) {
+        tu_buf_add_c(&q->answer, t == i->told ? "" : ",");
+        tu_buf_add_json_string(&q->answer, t->row.receiver);
+    }
+    tu_buf_add_c(&q->answer, "]");
 }
 
 static void add_incident(question *q, incident *i) {
@@ -377,7 +388,7 @@ static void add_incident(question *q, incident *i) {
     if (i->row.open)
         tu_dispatch_each(alerts_dispatch(q->s), alerts_now(q->s), on_view, q);
     if (!q->seen)
-        add_counts_of_closed(q, i);
+        add_what_the_store_knows(q, i);
     answer_time(b, ",", "openedAt", i->row.opened_ms);
     answer_time(b, ",", "closedAt", i->row.closed_ms);
     tu_buf_addf(b, ",\"more\":%zu,\"alerts\":[", i->more);
@@ -449,7 +460,7 @@ static void add_route(question *q, tu_str name) {
 
 static void add_told(question *q) {
     tu_buf_add_c(&q->answer, ",\"told\":[");
-    for (const told_row *t = q->told; t; t = t->next) {
+    for (const told_row *t = q->current->told; t; t = t->next) {
         member(q, "{", "receiver", t->row.receiver);
         tu_buf_addf(&q->answer, ",\"firing\":%s", t->row.firing ? "true" : "false");
         answer_time(&q->answer, ",", "at", t->row.wall_ms);

@@ -137,12 +137,16 @@ static tu_rc give_member(const tu_store_alerting *each, sqlite3_stmt *row) {
     return each->member(each->arg, &m);
 }
 
+static tu_told_row read_told(sqlite3_stmt *row) {
+    return (tu_told_row){.incident = tu_column_text(row, 0),
+                         .receiver = tu_column_text(row, 1),
+                         .firing = sqlite3_column_int(row, 2) != 0,
+                         .reference = tu_column_text(row, 3),
+                         .wall_ms = sqlite3_column_int64(row, 4)};
+}
+
 static tu_rc give_told(const tu_store_alerting *each, sqlite3_stmt *row) {
-    const tu_told_row t = {.incident = tu_column_text(row, 0),
-                           .receiver = tu_column_text(row, 1),
-                           .firing = sqlite3_column_int(row, 2) != 0,
-                           .reference = tu_column_text(row, 3),
-                           .wall_ms = sqlite3_column_int64(row, 4)};
+    const tu_told_row t = read_told(row);
     return each->told(each->arg, &t);
 }
 
@@ -240,6 +244,23 @@ tu_rc tu_store_members(tu_store *s, tu_str incident,
         rc = each(arg, &m, forgotten ? NULL : &a);
         if (rc == TU_OK)
             rc = tu_store_step(s, row, "read an incident's alerts", &more, error);
+    }
+    tu_store_end(row);
+    return rc;
+}
+
+tu_rc tu_store_told(tu_store *s, tu_str incident, tu_rc (*each)(void *arg, const tu_told_row *row),
+                    void *arg, tu_error **error) {
+    static const char what[] = "read what was told of an incident";
+    sqlite3_stmt *row = tu_store_use(s, TU_SQL_TOLD_LIST);
+    tu_bind_text(row, 1, incident);
+    bool more = false;
+    tu_rc rc = tu_store_step(s, row, what, &more, error);
+    while (rc == TU_OK && more) {
+        const tu_told_row t = read_told(row);
+        rc = each(arg, &t);
+        if (rc == TU_OK)
+            rc = tu_store_step(s, row, what, &more, error);
     }
     tu_store_end(row);
     return rc;

@@ -204,6 +204,8 @@ const char *const tu_store_statements[TU_SQL_COUNT] = {
         " CROSS JOIN told AS t ON t.incident = i.id WHERE i.is_open"
         " UNION SELECT incident, receiver, firing, reference, wall_ms FROM told WHERE firing"
         " ORDER BY 1, 2",
+    [TU_SQL_TOLD_LIST] = "SELECT incident, receiver, firing, reference, wall_ms FROM told"
+                         " WHERE incident = ?1 ORDER BY receiver",
     [TU_SQL_SILENCE_PUT] =
         "INSERT INTO silence (id, matchers, starts_ms, ends_ms, created_ms, author, comment)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE"

@@ -266,6 +266,9 @@ tu_rc tu_store_members(tu_store *s, tu_str incident,
                        tu_rc (*each)(void *arg, const tu_member_row *row,
                                      const tu_alert_row *alert),
                        void *arg, tu_error **error);
+/* What its receivers were told last of an incident, also of one that is over. */
+tu_rc tu_store_told(tu_store *s, tu_str incident, tu_rc (*each)(void *arg, const tu_told_row *row),
+                    void *arg, tu_error **error);
 
 /* The inventory. Putting what is there already writes nothing; removing what isn't there is no
  * error. */

@@ -443,6 +443,26 @@ def silences_and_acknowledgements_are_kept_and_name_who_made_them(w):
 
 
 @case
+def of_what_is_over_it_is_known_who_was_told(w):
+    w.desire("a")
+    w.live("a")
+    w.configure(FAST)
+    w.start()
+    w.ready()
+    w.live("a", "2")
+    w.until(lambda: w.receiver.messages(), "the drift is told")
+    w.live("a")
+    w.until(w.quiet, "it is over")
+    over = w.ask(command="alerts", all=True)["incidents"][0]
+    check(over["status"] == "resolved" and over["receivers"] == ["hook"] and over["toldAt"] >= over["openedAt"], json.dumps(over))
+    why = w.ask(command="alert", id=over["id"][:8])
+    check([t["receiver"] for t in why["told"]] == ["hook"] and not why["told"][0]["firing"], json.dumps(why)[:600])
+    listed = subprocess.run([TRUEUP, "alert", "list", "--all", "--state", w.folder + "/state"], capture_output=True, text=True)
+    check("told" in listed.stdout and "ago: hook" in listed.stdout and "nobody" not in listed.stdout, listed.stdout + listed.stderr)
+    w.stop()
+
+
+@case
 def a_heartbeat_comes_and_says_when_trueup_is_degraded(w):
     w.desire("a")
     w.live("a")
