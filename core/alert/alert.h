@@ -72,8 +72,9 @@ typedef struct tu_snapshot {
     size_t shown_count;
     tu_str acknowledged_by, acknowledged_comment;
     size_t escalation_step; /* of an escalation, from 1 */
-    tu_str
-        note; /* "", or why: "moved to route X", "flapping: 12 times in 10 minutes", "undeliverable to X" */
+    bool introduces;        /* names an alert that no message named before */
+    /* "", or why: "moved to route X", "flapping: 12 times in 10 minutes", "undeliverable to X" */
+    tu_str note;
 } tu_snapshot;
 
 /* Reads one alert's row (tu_store_alert fits); TU_ENOTFOUND: it isn't there any more. */

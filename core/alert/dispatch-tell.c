@@ -272,6 +272,7 @@ static void survey(tu_dispatch *d, tu_incident *i, const tu_telling *t, tu_snaps
         }
         if (!named)
             continue;
+        s->introduces |= !p->told;
         tu_severity severity = (tu_severity)p->alert->severity;
         worst = severity > worst ? severity : worst;
         if (fires(p, t) && severity > worst_firing)
@@ -329,6 +330,7 @@ void tu_put_delivery(tu_dispatch *d, const tu_snapshot *s, tu_str receiver, tu_m
     tu_delivery row = {.incident = s->incident,
                        .receiver = copy(out, receiver),
                        .kind = s->event,
+                       .introduces = s->introduces && tu_str_is(s->event, "update"),
                        .next_ms = now.wall_ms,
                        .created_ms = now.wall_ms,
                        .expires_ms = now.wall_ms + deadline_of(d, receiver),

@@ -112,6 +112,7 @@ static tu_rc insert(tu_store *s, const tu_delivery *d, int64_t *ret_id, tu_error
     tu_bind_integer(statement, 7, d->next_ms);
     tu_bind_integer(statement, 8, d->created_ms);
     tu_bind_integer(statement, 9, d->expires_ms);
+    tu_bind_integer(statement, 10, d->introduces);
     tu_rc rc = tu_store_run(s, statement, "record a delivery", NULL, error);
     *ret_id = sqlite3_last_insert_rowid(s->db);
     return rc;
@@ -135,7 +136,8 @@ static tu_rc find_older(tu_store *s, const tu_delivery *d, int64_t id, int64_t *
 }
 
 /* Delivery `id` says all that older updates and repeats would have said: a receiver that was away
- * hears the present state once. What began, ended or escalated is told each time. */
+ * hears the present state once. What began, ended or escalated is told each time, and so is an update
+ * that names an alert for the first time, which may be over before the receiver is back. */
 static tu_rc supersede(tu_store *s, int64_t wall_ms, const tu_delivery *d, int64_t id,
                        tu_error **error) {
     if (d->incident.n == 0 || !(tu_str_is(d->kind, "update") || tu_str_is(d->kind, "repeat") ||

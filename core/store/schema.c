@@ -80,6 +80,7 @@ static const char version_2_deliveries[] =
     " state TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'dead', 'superseded')),"
     " attempts INTEGER NOT NULL DEFAULT 0,"
     " uncertain INTEGER NOT NULL DEFAULT 0, brief INTEGER NOT NULL DEFAULT 0,"
+    " introduces INTEGER NOT NULL DEFAULT 0," /* of an update: never superseded */
     " begun INTEGER NOT NULL DEFAULT 0," /* an attempt is under way, or was when the process died */
     " next_ms INTEGER NOT NULL, created_ms INTEGER NOT NULL, expires_ms INTEGER NOT NULL,"
     " last_error TEXT NOT NULL DEFAULT '',"

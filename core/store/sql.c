@@ -77,11 +77,13 @@ const char *const tu_store_statements[TU_SQL_COUNT] = {
         "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'delivery'), 0)",
     [TU_SQL_DELIVERY_INSERT] =
         "INSERT INTO delivery (drift_id, incident, receiver, kind, idempotency_key, message, state,"
-        " next_ms, created_ms, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', ?7, ?8, ?9)",
+        " next_ms, created_ms, expires_ms, introduces)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'pending', ?7, ?8, ?9, ?10)",
     /* those that ?3, a later one, says all of */
     [TU_SQL_DELIVERY_OLDER] =
         "SELECT id, kind FROM delivery INDEXED BY delivery_queue WHERE state = 'pending'"
         " AND queue = ?1 AND receiver = ?2 AND id < ?3 AND kind IN ('update', 'repeat')"
+        " AND NOT introduces"
         " ORDER BY id LIMIT 1",
     [TU_SQL_DELIVERY_SUPERSEDE] =
         "UPDATE delivery SET state = 'superseded' WHERE id = ?1 AND state = 'pending'",

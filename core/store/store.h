@@ -58,6 +58,7 @@ typedef struct tu_delivery {
     int32_t attempts;
     bool uncertain;   /* an attempt's outcome isn't known: it may have arrived */
     bool brief;       /* the receiver found it too large once */
+    bool introduces;  /* names an alert for the first time: no later message takes its place */
     tu_str reference; /* of the incident at this receiver (tu_told_row), as of now; read only */
     int64_t next_ms, created_ms, expires_ms; /* wall */
     tu_str last_error;

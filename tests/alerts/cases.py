@@ -291,8 +291,10 @@ def nothing_is_lost_when_it_is_killed_again_and_again(w):
     keys = {(r, k) for r, k, code, _, _ in w.receiver.requests() if code == 200}
     for receiver, key, state in w.database("select receiver, idempotency_key, state from delivery"):
         check(state != "delivered" or (receiver, key) in keys, "%s says that it delivered %s and didn't" % (receiver, key))
-    # every alert stands in a message; one that came and went in updates that a later one superseded is counted by that
-    named = {a["fingerprint"] for (m,) in w.database("select message from delivery") for a in json.loads(m).get("alerts", [])}
+    # every alert was named to the receiver, or stands in a dead letter
+    named = {a["fingerprint"] for m in w.receiver.messages() for a in m["alerts"]}
+    named |= {a["fingerprint"] for (m,) in w.database("select message from delivery where state = 'dead'")
+              for a in json.loads(m).get("alerts", [])}
     for (fingerprint,) in w.database("select fingerprint from alert"):
         check(fingerprint in named, "alert %s was never told" % fingerprint)
     members = dict(w.database("select incident, count(*) from member group by incident"))

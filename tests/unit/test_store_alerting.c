@@ -401,6 +401,21 @@ static void a_later_message_supersedes_what_it_says_all_of(void **state) {
     assert_int_equal(counts[TU_DELIVERY_PENDING], 5);
 }
 
+static void what_names_an_alert_for_the_first_time_is_never_superseded(void **state) {
+    (void)state;
+    tu_delivery d = {.incident = TU_S("i1"),
+                     .receiver = TU_S("chat"),
+                     .kind = TU_S("update"),
+                     .message = TU_S("{}"),
+                     .introduces = true};
+    tu_store_change change = {.wall_ms = 1, .deliveries = &d, .delivery_count = 1};
+    assert_int_equal(tu_store_commit(store, &change, NULL), TU_OK);
+    enqueue("i1", "chat", "update");
+    enqueue("i1", "chat", "resolved");
+    assert_string_equal(in_state(TU_DELIVERY_SUPERSEDED), "i1/chat/update;");
+    assert_string_equal(in_state(TU_DELIVERY_PENDING), "i1/chat/resolved;i1/chat/update;");
+}
+
 static void what_was_superseded_on_its_way_may_still_arrive(void **state) {
     (void)state;
     int64_t failed = enqueue("i1", "chat", "update"), went = enqueue("i2", "chat", "update");
@@ -527,6 +542,7 @@ int main(void) {
         TEST(many_changes_are_one_transaction),
         TEST(order_is_kept_within_an_incident_and_receiver_only),
         TEST(a_later_message_supersedes_what_it_says_all_of),
+        TEST(what_names_an_alert_for_the_first_time_is_never_superseded),
         TEST(what_was_superseded_on_its_way_may_still_arrive),
         TEST(a_receivers_reference_comes_with_the_next_message),
         TEST(a_dead_delivery_is_listed_with_its_attempts_and_sent_again),
