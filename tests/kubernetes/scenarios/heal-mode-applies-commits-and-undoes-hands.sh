@@ -6,6 +6,7 @@ configuration heal "  heal: {limit: {objects: 1000, per: 1m}}"
 serve
 await "the first revision is applied" in_sync
 ! grep " failed " run.out > failures || fail "everything should have come after its namespace: $(cat failures)"
+await "what was missing is over" status 's["alerts"]["open"] == 0'
 forget
 replicas() { [ "$(kubectl -n "$ns" get deployment cart -o 'jsonpath={.spec.replicas}')" = "$1" ]; }
 # Scenario 1

@@ -86,7 +86,10 @@ start_receiver() {
 }
 told() { python3 "$here/told.py" "$work/told" "$@"; }
 not_told() { ! told "$@"; }
-forget() { : > "$work/told"; } # what was told so far
+forget() { # what was told so far, and what is on its way
+    [ -z "$service" ] || await "what is to be told has arrived" status 's["deliveries"]["pending"] == 0'
+    : > "$work/told"
+}
 
 # configuration MODE [LINES OF THE RULE'S SPEC]: Git -> cluster, told to the receiver
 configuration() {
