@@ -183,6 +183,16 @@ bool notifier_is_word(const char *text) {
     return n > 2 && n <= 60 && text[n] == '\0';
 }
 
+const char *notifier_note(const notifier_words *w, const cJSON *message,
+                          char room[NOTIFIER_NOTE_ROOM]) {
+    tu_out o;
+    tu_out_init(&o, NOTIFIER_NOTE_ROOM - 1);
+    tu_wording_note(w->language, message, &o);
+    snprintf(room, NOTIFIER_NOTE_ROOM, "%s", o.text ? o.text : "");
+    tu_out_done(&o);
+    return room;
+}
+
 const char *notifier_word(const notifier_words *w, const char *word) {
     const char *known = tu_wording_word(w->language, word);
     return known ? known : word;

@@ -148,6 +148,10 @@ const char *notifier_string(const cJSON *object, const char *name); /* "" where 
 double notifier_number(const cJSON *object, const char *name);
 /* Is it an event ("firing", "update", ...) of that name? */
 bool notifier_event_is(const cJSON *message, const char *event);
+/* What is noted of the incident, in that language; "": nothing. */
+enum { NOTIFIER_NOTE_ROOM = 2048 };
+const char *notifier_note(const notifier_words *w, const cJSON *message,
+                          char room[NOTIFIER_NOTE_ROOM]);
 /* trueup's word for it in that language, or the English one itself. */
 const char *notifier_word(const notifier_words *w, const char *word);
 /* One alert in a sentence, escaped and cut to limit; free() it. NULL without memory. */

@@ -71,9 +71,10 @@ static const char *color_of(const cJSON *message) {
 /* What stands beside the alerts: the note, who acknowledged. */
 static void add_remarks(const settings *s, const cJSON *message, tu_out *o) {
     const cJSON *acknowledged = cJSON_GetObjectItemCaseSensitive(message, "acknowledged");
-    const char *note = notifier_string(message, "note"), *by = notifier_string(acknowledged, "by");
+    char note[NOTIFIER_NOTE_ROOM];
+    const char *by = notifier_string(acknowledged, "by");
     const char *word = tu_wording_word(s->words.language, "fact acknowledged");
-    if (*note) {
+    if (*notifier_note(&s->words, message, note)) {
         tu_out_add_c(o, "<p>");
         add_escaped(o, note);
         tu_out_add_c(o, "</p>\n");

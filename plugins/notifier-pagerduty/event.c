@@ -65,10 +65,11 @@ static cJSON *details(const pagerduty_event *e, int rung) {
     const cJSON *m = e->message, *alert;
     const cJSON *acknowledged = cJSON_GetObjectItemCaseSensitive(m, "acknowledged");
     cJSON *d = cJSON_CreateObject();
+    char note[NOTIFIER_NOTE_ROOM];
     add_value(d, "installation", notifier_string(m, "installation"), VALUE_TEXT);
     add_value(d, "route", notifier_string(m, "route"), VALUE_TEXT);
     add_value(d, "event", notifier_string(m, "event"), VALUE_TEXT);
-    add_value(d, "note", notifier_string(m, "note"), VALUE_TEXT);
+    add_value(d, "note", notifier_note(e->words, m, note), VALUE_TEXT);
     add_value(d, "acknowledged", notifier_string(acknowledged, "by"), VALUE_TEXT);
     add_map(d, "group", cJSON_GetObjectItemCaseSensitive(m, "group"));
     const cJSON *counts = cJSON_GetObjectItemCaseSensitive(m, "counts");

@@ -285,7 +285,7 @@ static void add_own_text(page *g, const char *text) {
 static void add_state(page *g) {
     const cJSON *m = g->p->message;
     const cJSON *acknowledged = cJSON_GetObjectItemCaseSensitive(m, "acknowledged");
-    char text[32];
+    char text[32], note[NOTIFIER_NOTE_ROOM];
     tu_out o;
     out_begin(&o);
     notifier_counts(g->p->words, m, &o);
@@ -300,8 +300,8 @@ static void add_state(page *g) {
                  *comment ? ": " : "", comment);
         add_line(&o, word(g->p, "acknowledged"), by, NOTE_TEXT);
     }
-    if (*notifier_string(m, "note"))
-        add_line(&o, NULL, notifier_string(m, "note"), NOTE_TEXT);
+    if (*notifier_note(g->p->words, m, note))
+        add_line(&o, NULL, note, NOTE_TEXT);
     add_section(g, o.text, SECTION_TEXT);
 }
 

@@ -200,7 +200,7 @@ static void add_title(const teams_page *p, cJSON *body) {
 static void add_state(const teams_page *p, cJSON *body) {
     const cJSON *m = p->message,
                 *acknowledged = cJSON_GetObjectItemCaseSensitive(m, "acknowledged");
-    char text[700];
+    char text[700], note[NOTIFIER_NOTE_ROOM];
     tu_out o;
     tu_out_init(&o, BLOCK_TEXT);
     notifier_counts(p->words, m, &o);
@@ -218,7 +218,7 @@ static void add_state(const teams_page *p, cJSON *body) {
                  notifier_string(acknowledged, "by"), *comment ? ": " : "", comment);
         value_block(body, text, false);
     }
-    value_block(body, notifier_string(m, "note"), false);
+    value_block(body, notifier_note(p->words, m, note), false);
 }
 
 static void add_tail(const teams_page *p, bool commands, cJSON *body) {

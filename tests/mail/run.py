@@ -140,6 +140,15 @@ def every_event_is_a_correct_mail_in_both_languages_and_one_thread():
 
 
 @case
+def a_note_is_told_in_the_users_language():
+    s = tls_server()
+    for language, note in (("en", "moved to route night"), ("ko", "다음 경로로 이동: night")):
+        with Use(s, language=language) as u:
+            check(u.send(messages.message(note="moved to route night"))["rc"] == "ok", "not sent")
+        check(all(note in part for part in parts(read(s.mails[-1]))), f"{note} isn't told")
+
+
+@case
 def an_attempt_again_is_the_same_mail_and_says_when_it_may_be_a_duplicate():
     s = tls_server()
     with Use(s) as u:

@@ -206,6 +206,20 @@ def what_may_have_arrived_before_says_so():
 
 
 @case
+def a_note_is_told_in_the_users_language():
+    known = {"moved to route night": "다음 경로로 이동: night", "undeliverable to pager": "전달하지 못한 수신처: pager", "flapping: 7 times": "반복 발생: 7 times"}
+    for name, (Server, use) in CHANNELS.items():
+        for note, korean in known.items():
+            for language, told in (("en", note), ("ko", korean)):
+                server = Server()
+                with use(server, language=language) as u:
+                    delivered(u.send(messages.message("firing", note=note)))
+                bodies = dump([r["body"] for r in server.requests])
+                check(told in bodies, f"{name} {language}: {told} isn't told: {bodies}")
+                check(language == "en" or note not in bodies, f"{name}: {note} in English")
+
+
+@case
 def a_heartbeat_is_told_or_refused_but_never_an_incident():
     for name, (Server, use) in CHANNELS.items():
         server = Server()
