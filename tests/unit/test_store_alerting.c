@@ -270,6 +270,10 @@ static void rows_are_updated_by_their_keys(void **state) {
     commit(&c);
     assert_string_equal(restored(), "silence 51 1-9 ;");
     tu_buf_clear(&seen);
+    assert_int_equal(tu_store_told(store, TU_S("i1"), see_told, NULL, NULL), TU_OK);
+    assert_string_equal(tu_buf_c(&seen),
+                        "told i1/chat resolved '';"); /* known also when it is over */
+    tu_buf_clear(&seen);
     assert_int_equal(tu_store_alert(store, TU_S("a1"), see_alert, NULL, NULL), TU_OK);
     assert_string_equal(tu_buf_c(&seen), "alert a1 ended critical 1000-2000 {\"rule\":\"shop\"} "
                                          "'{\"summary\":\"x\"}';");
