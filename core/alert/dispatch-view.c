@@ -6,7 +6,7 @@
 #include "alert/dispatch-inside.h"
 
 /* What happens at i->due, and when, as wall time. */
-static const char *next_of(const tu_incident *i, tu_moment now, int64_t *ret_wall) {
+static const char *next_of(const tu_incident *i, bool fires, tu_moment now, int64_t *ret_wall) {
     *ret_wall = 0;
     int64_t until = 0;
     if (i->due == TU_NEVER)
@@ -15,7 +15,7 @@ static const char *next_of(const tu_incident *i, tu_moment now, int64_t *ret_wal
     if (tu_incident_is_muted(i, now, &until) && i->due >= until)
         return "end of a mute time";
     if (i->due == i->flush_ms)
-        return i->begun ? "update" : "first message";
+        return !i->begun ? "first message" : fires ? "update" : "its end";
     return i->route && i->route->repeat_interval_ms > 0 &&
                    i->due == i->last_ms + i->route->repeat_interval_ms
                ? "repeat"
@@ -54,7 +54,7 @@ static void view(const tu_dispatch *d, const tu_incident *i, tu_moment now,
         receivers[n++] = tu_term_text(d, i->told[k].receiver).p;
         v.told_ms = i->told[k].wall > v.told_ms ? i->told[k].wall : v.told_ms;
     }
-    v.next = next_of(i, now, &v.next_ms);
+    v.next = next_of(i, v.firing > 0, now, &v.next_ms);
     each(arg, &v);
 }
 

@@ -93,8 +93,8 @@ typedef struct tu_incident_view {
     tu_severity severity;           /* the worst that fires */
     int64_t opened_ms, told_ms;     /* wall; told 0: not yet */
     int64_t next_ms;                /* wall: when the next thing happens by itself; 0: nothing */
-    const char
-        *next; /* "first message", "update", "repeat", "escalation", "end of a mute time"; or "" */
+    const char *
+        next; /* "first message", "update", "its end", "repeat", "escalation", "end of a mute time"; or "" */
     tu_str acknowledged_by, acknowledged_comment;
     int64_t acknowledged_ms;
     size_t escalation_step;
