@@ -13,6 +13,7 @@
 
 enum {
     OBJECT_BYTES = TU_ALERT_BODY_BYTES / 2, /* of the finding */
+    VALUE_BYTES = 2048,                     /* of each text in it, where it is too large */
     TEXT_BYTES = 1024                       /* of each other text: escaped, all fit */
 };
 
@@ -126,7 +127,25 @@ static void add_accept(tu_buf *b, const tu_alert_about *about) {
     add_text(b, ",", "accept", tu_buf_str(&text));
 }
 
-/* The finding with as many of its changes as fit. */
+/* Cuts every long text in v, and says how long it was. */
+static void cut_texts(tu_arena *a, tu_value *v) {
+    if (tu_value_is(v, TU_STRING) && v->string.n > VALUE_BYTES) {
+        size_t n = VALUE_BYTES;
+        while (n && ((unsigned char)v->string.p[n] & 0xC0) == 0x80)
+            n--;
+        const char *text =
+            tu_arena_printf(a, "%.*s... (%zu bytes)", (int)n, v->string.p, v->string.n);
+        v->string = text ? tu_str_c(text) : (tu_str){v->string.p, n};
+    } else if (tu_value_is(v, TU_MAP)) {
+        for (uint32_t i = 0; i < v->map.n; i++)
+            cut_texts(a, &v->map.members[i].value);
+    } else if (tu_value_is(v, TU_LIST)) {
+        for (uint32_t i = 0; i < v->list.n; i++)
+            cut_texts(a, &v->list.items[i]);
+    }
+}
+
+/* The finding, long texts cut, with as many of its changes as fit. */
 static void add_shortened(tu_buf *b, const tu_value *finding) {
     tu_arena a;
     tu_arena_init(&a, TU_LIMIT_OBJECT_ARENA);
@@ -134,6 +153,7 @@ static void add_shortened(tu_buf *b, const tu_value *finding) {
     tu_value *changes = (tu_value *)(uintptr_t)tu_value_get(copy, "changes");
     size_t count = tu_value_count(changes);
     _cleanup_(tu_buf_done) tu_buf text = TU_BUF_INIT(OBJECT_BYTES);
+    cut_texts(&a, changes);
     if (copy && tu_value_set_integer(&a, copy, "truncated", (int64_t)count)) {
         for (;;) {
             changes = (tu_value *)(uintptr_t)tu_value_get(copy, "changes");

@@ -101,7 +101,8 @@ typedef struct search {
 
 static void find(void *arg, const tu_incident_view *v) {
     search *x = arg;
-    if (!x->id[0] && v->id.n >= x->prefix.n && memcmp(v->id.p, x->prefix.p, x->prefix.n) == 0)
+    if (!x->id[0] && v->id.n >= x->prefix.n &&
+        (x->prefix.n == 0 || memcmp(v->id.p, x->prefix.p, x->prefix.n) == 0))
         snprintf(x->id, sizeof x->id, "%.*s", TU_P(v->id));
 }
 
